@@ -1,0 +1,1 @@
+"""WebRTC call signaling over gRPC: one stream per device, nothing lost."""

@@ -1,0 +1,1 @@
+"""Where calls, mailboxes, sessions and deadlines live."""

@@ -1,0 +1,130 @@
+"""What a backend promises; one contract suite runs every promise against each of them.
+
+A step is atomic: the call's new state, what it adds to mailboxes, the sender's
+processed `seq`, both users' records and the next deadline are there together or
+not at all. There is no other place for concurrency.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.mailbox import Entry
+from signaling_service.core.model import Call, Device, Directory, Outcome
+
+Decide = Callable[[Call | None, Directory, float], Outcome]
+
+
+class StreamId(NamedTuple):
+    """The stream of a device that counts. A newer one has a higher fence."""
+
+    device: Device
+    session: int
+    fence: int
+
+
+class Sender(NamedTuple):
+    """Whose request a step is: fenced, its `seq` recorded (0: unnumbered), its `ack` applied."""
+
+    stream: StreamId
+    seq: int
+    ack: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call and what decides about it; `decide` is pure and may run more than once."""
+
+    call_id: str
+    decide: Decide
+    sender: Sender | None = None
+    users: tuple[str, ...] = ()  # whom `decide` looks up
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a step came to. `full` are the devices that left too much of the call unacknowledged."""
+
+    outcome: Outcome
+    full: tuple[Device, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A stream that counts now. `unheard` are ends of calls that the old session was not told."""
+
+    stream: StreamId
+    session_id: str
+    is_resumed: bool
+    received: int  # the highest seq processed of the session
+    acked: int  # the highest seq the device has acknowledged
+    calls: Sequence[str]  # the live calls of the user that may concern the device
+    unheard: Mapping[str, pb.CallEnded] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """A session that is over: its calls have to hear of it, then `end` forgets it."""
+
+    device: Device
+    session: int
+    calls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What the clock asks for. `next_at` is when to ask again, None for never."""
+
+    calls: Sequence[str]
+    sessions: Sequence[Over]
+    next_at: float | None
+
+
+class Backend(Protocol):
+    """The one place that holds state.
+
+    Every method raises FencedError for a stream that a newer one has replaced,
+    or whose session is over.
+    """
+
+    async def attach(
+        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
+    ) -> Attached | Over:
+        """Let a new stream of `device` count, from its hello; the one before counts no more.
+
+        `wake` is called whenever there may be something to read, or the stream
+        counts no more. Over: the old session cannot go on; tell its calls, call
+        `end`, and attach again.
+
+        Raises:
+            TooManyDevicesError: the user has as many connected devices as allowed.
+        """
+
+    async def detach(self, stream: StreamId) -> Sequence[str]:
+        """The stream is lost: returns the calls to tell, none if it counted no more.
+
+        The session lives on for the resume window.
+        """
+
+    async def end(self, over: Over) -> None:
+        """Forget a session whose calls have been told; keep the ends it has not heard."""
+
+    async def apply(self, step: Step) -> Applied:
+        """Read, decide, and write, all at once.
+
+        Raises:
+            AckTooHighError: `sender.ack` is above what was sent; nothing has changed.
+            MailboxFullError: the sender leaves too many errors unacknowledged; nothing
+                but its `ack` has been applied.
+        """
+
+    async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
+        """What the device has to be sent above seq `after`, in order."""
+
+    async def due(self) -> Due:
+        """The calls with a passed deadline and the sessions whose window is over.
+
+        A session that is returned is over from then on.
+        """

@@ -1,0 +1,324 @@
+"""The embedded backend: one node, all in this process. Nothing waits, so every step is atomic."""
+
+import heapq
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.backends.base import Applied, Attached, Due, Over, Step, StreamId
+from signaling_service.clock import Clock
+from signaling_service.core.errors import FencedError, MailboxFullError, TooManyDevicesError
+from signaling_service.core.mailbox import ERRORS, Entry, Mailbox
+from signaling_service.core.model import Call, Delivery, Device, State
+from signaling_service.core.rules import ENDED_MEMORY, Rules
+
+SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
+DUE_SLACK: Final = 1024  # reminders that no longer hold, before they are swept out
+
+
+class Session:
+    """What the service knows of a device, from its hello until its resume window is over."""
+
+    __slots__ = (
+        "active_at",
+        "agent",
+        "attached_at",
+        "expires_at",
+        "fence",
+        "is_connected",
+        "is_over",
+        "labels",
+        "mailbox",
+        "received",
+        "session",
+        "session_id",
+        "unheard",
+        "wake",
+    )
+
+    def __init__(self, session: int, hello: pb.Hello, unheard: dict[str, pb.CallEnded]) -> None:
+        self.session = session  # the fence of its first stream
+        self.session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+        self.fence = session
+        self.agent = hello.agent
+        self.labels = dict(hello.labels)
+        self.mailbox = Mailbox()
+        self.received = 0
+        self.unheard = unheard
+        self.is_connected = False
+        self.is_over = False
+        self.attached_at = 0.0
+        self.active_at = 0.0
+        self.expires_at = 0.0
+        self.wake: Callable[[], None] | None = None
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the device has certainly read its welcome."""
+        return bool(self.received or self.mailbox.acked or self.active_at)
+
+
+@dataclass(slots=True)
+class UserRecord:
+    """A user's sessions by device id, and live calls by call id."""
+
+    sessions: dict[str, Session] = field(default_factory=dict)
+    placed: dict[str, str] = field(default_factory=dict)
+    received: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is lost with it."""
+        return not (self.sessions or self.placed or self.received)
+
+    def calls_of(self, device_id: str) -> list[str]:
+        """The live calls that may concern a device: its own, and all that ring at the user."""
+        placed = [call_id for call_id, caller in self.placed.items() if caller == device_id]
+        ringing_or_own = ("", device_id)
+        return placed + [
+            call_id for call_id, callee in self.received.items() if callee in ringing_or_own
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """What a device has to hear of when it comes back after its session."""
+
+    unheard: dict[str, pb.CallEnded]
+    forget_at: float
+
+
+class MemoryBackend:
+    """A `Backend` for a single node; what it holds ends with the process."""
+
+    def __init__(self, clock: Clock, rules: Rules) -> None:
+        self._clock = clock
+        self._rules = rules
+        self._calls: dict[str, Call] = {}
+        self._users: dict[str, UserRecord] = {}
+        self._departed: dict[Device, Departed] = {}
+        self._fences = 0
+        # (when, call or device): an entry that no longer holds is passed over
+        self._due: list[tuple[float, int, str | Device]] = []
+        self._due_count = 0
+        self._due_bound = DUE_SLACK
+
+    # the directory of a step
+
+    def user(self, user_id: str) -> UserRecord:
+        """The user, an empty one if nobody knows the id."""
+        return self._users.get(user_id) or UserRecord()
+
+    def call(self, call_id: str) -> Call:
+        """A live call."""
+        return self._calls[call_id]
+
+    # the backend
+
+    async def attach(
+        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
+    ) -> Attached | Over:
+        """See `Backend.attach`."""
+        hello, user = request.hello, self._users.setdefault(device.user_id, UserRecord())
+        session = user.sessions.get(device.device_id)
+        self._check_room(user, device)
+        is_resumed = session is not None and _may_resume(session, request)
+        self._fences += 1
+        if session is None:
+            departed = self._departed.pop(device, None)
+            session = Session(self._fences, hello, departed.unheard if departed else {})
+            user.sessions[device.device_id] = session
+        elif not is_resumed:
+            return self._void(device, session)
+        else:
+            session.mailbox.ack(request.ack)
+        previous, session.wake = session.wake, wake
+        session.fence = self._fences
+        session.is_connected = True
+        session.attached_at = self._clock.now()
+        if previous is not None:
+            previous()
+        return Attached(
+            StreamId(device, session.session, session.fence),
+            session.session_id,
+            is_resumed,
+            session.received,
+            session.mailbox.acked,
+            user.calls_of(device.device_id),
+            session.unheard,
+        )
+
+    async def detach(self, stream: StreamId) -> Sequence[str]:
+        """See `Backend.detach`."""
+        try:
+            session = self._session(stream)
+        except FencedError:
+            return ()
+        session.is_connected = False
+        session.wake = None
+        session.expires_at = self._clock.now() + self._rules.resume_window
+        self._remind(session.expires_at, stream.device)
+        return self._users[stream.device.user_id].calls_of(stream.device.device_id)
+
+    async def end(self, over: Over) -> None:
+        """See `Backend.end`."""
+        device = over.device
+        user = self._users[device.user_id]
+        session = user.sessions.pop(device.device_id)
+        self._drop_if_empty(device.user_id)
+        unheard = dict(session.mailbox.endings())
+        if not session.is_confirmed:
+            unheard = {**session.unheard, **unheard}
+        if unheard:
+            forget_at = self._clock.now() + ENDED_MEMORY
+            self._departed[device] = Departed(unheard, forget_at)
+            self._remind(forget_at, device)
+
+    async def apply(self, step: Step) -> Applied:
+        """See `Backend.apply`."""
+        now = self._clock.now()
+        session = None
+        if step.sender is not None:
+            session = self._session(step.sender.stream)
+            session.mailbox.ack(step.sender.ack)
+            if step.sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
+                raise MailboxFullError
+        before = self._calls.get(step.call_id)
+        outcome = step.decide(before, self, now)
+        if outcome.call is not before:
+            self._store(step.call_id, before, outcome.call)
+        if session is not None and step.sender is not None:
+            session.received = max(session.received, step.sender.seq)
+            if step.call_id:
+                session.active_at = now
+        return Applied(outcome, self._deliver(outcome.deliveries))
+
+    async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
+        """See `Backend.read`."""
+        return self._session(stream).mailbox.after(after)
+
+    async def due(self) -> Due:
+        """See `Backend.due`."""
+        now = self._clock.now()
+        calls: list[str] = []
+        sessions: list[Over] = []
+        while self._due and self._due[0][0] <= now:
+            key = heapq.heappop(self._due)[2]
+            if isinstance(key, str):
+                if key in self._calls and self._calls[key].deadline <= now:
+                    calls.append(key)
+            else:
+                sessions += self._expired(key, now)
+        return Due(calls, sessions, self._due[0][0] if self._due else None)
+
+    def _session(self, stream: StreamId) -> Session:
+        """The session of a stream that counts."""
+        user = self._users.get(stream.device.user_id)
+        session = user.sessions.get(stream.device.device_id) if user else None
+        if session is None or session.fence != stream.fence or session.is_over:
+            raise FencedError
+        return session
+
+    def _check_room(self, user: UserRecord, device: Device) -> None:
+        others = sum(
+            session.is_connected
+            for device_id, session in user.sessions.items()
+            if device_id != device.device_id
+        )
+        if others >= self._rules.limits.devices_per_user:
+            raise TooManyDevicesError
+
+    def _void(self, device: Device, session: Session) -> Over:
+        """Let a session be over: from now on its stream counts no more."""
+        session.is_over = True
+        session.is_connected = False
+        if session.wake is not None:
+            session.wake()
+            session.wake = None
+        calls = self._users[device.user_id].calls_of(device.device_id)
+        return Over(device, session.session, calls)
+
+    def _expired(self, device: Device, now: float) -> list[Over]:
+        departed = self._departed.get(device)
+        if departed is not None and departed.forget_at <= now:
+            del self._departed[device]
+        session = self.user(device.user_id).sessions.get(device.device_id)
+        if session is None or session.is_connected or session.expires_at > now:
+            return []
+        return [self._void(device, session)]
+
+    def _deliver(self, deliveries: Sequence[Delivery]) -> tuple[Device, ...]:
+        full: list[Device] = []
+        response, body = None, b""
+        for delivery in deliveries:
+            if delivery.response is not response:  # the same for several devices: serialized once
+                response = delivery.response
+                body = response.SerializeToString()
+            device = delivery.device
+            session = self._users[device.user_id].sessions[device.device_id]
+            bucket = ERRORS if response.HasField("error") else response.call_id
+            session.mailbox.append(bucket, body, delivery.ring_deadline)
+            if bucket != ERRORS and session.mailbox.is_over(bucket, self._rules.limits):
+                full.append(device)
+            if session.wake is not None:
+                session.wake()
+        return tuple(full)
+
+    def _store(self, call_id: str, before: Call | None, after: Call | None) -> None:
+        """Keep the call, its index and its deadline."""
+        if after is None:
+            del self._calls[call_id]
+            return
+        self._calls[call_id] = after
+        if before is None or before.state != after.state:
+            self._index(after)
+        if before is None or before.deadline != after.deadline:
+            self._remind(after.deadline, call_id)
+
+    def _index(self, call: Call) -> None:
+        """Keep the live calls of both users."""
+        caller = call.caller.device
+        if call.state is State.ENDED:
+            self.user(caller.user_id).placed.pop(call.call_id, None)
+            self.user(call.callee_user_id).received.pop(call.call_id, None)
+            self._drop_if_empty(caller.user_id)
+            self._drop_if_empty(call.callee_user_id)
+            return
+        self._users[caller.user_id].placed[call.call_id] = caller.device_id
+        if not call.is_barred:
+            answered_by = call.callee.device.device_id if call.callee else ""
+            callee = self._users.setdefault(call.callee_user_id, UserRecord())
+            callee.received[call.call_id] = answered_by
+
+    def _drop_if_empty(self, user_id: str) -> None:
+        if user_id in self._users and self._users[user_id].is_empty:
+            del self._users[user_id]
+
+    def _remind(self, when: float, key: str | Device) -> None:
+        if len(self._due) >= self._due_bound:
+            self._due = [entry for entry in self._due if self._holds(entry[0], entry[2])]
+            heapq.heapify(self._due)
+            self._due_bound = 2 * len(self._due) + DUE_SLACK
+        self._due_count += 1  # the order of equal times; keys of two kinds don't compare
+        heapq.heappush(self._due, (when, self._due_count, key))
+
+    def _holds(self, when: float, key: str | Device) -> bool:
+        if isinstance(key, str):
+            return key in self._calls and self._calls[key].deadline == when
+        departed = self._departed.get(key)
+        if departed is not None and departed.forget_at == when:
+            return True
+        session = self.user(key.user_id).sessions.get(key.device_id)
+        return session is not None and session.expires_at == when and not session.is_connected
+
+
+def _may_resume(session: Session, request: pb.ConnectRequest) -> bool:
+    hello = request.hello
+    return (
+        not session.is_over
+        and secrets.compare_digest(hello.session_id.encode(), session.session_id.encode())
+        and request.ack <= session.mailbox.top
+    )

@@ -1,0 +1,230 @@
+"""The nouns of the call machine: devices, calls and their legs, events and outcomes.
+
+All of it is immutable; a step makes a new call out of the old one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+from typing import Final, NamedTuple, Protocol
+
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.errors import RefusedError
+
+
+class Device(NamedTuple):
+    """A device as a key; `message()` is the same on the wire."""
+
+    user_id: str
+    device_id: str
+
+    def message(self) -> pb.Device:
+        """The device as clients see it."""
+        return pb.Device(user_id=self.user_id, device_id=self.device_id)
+
+
+class State(IntEnum):
+    """`signaling.v1.CallState`, and NEW for a call that is not there yet."""
+
+    NEW = 0
+    RINGING = pb.CALL_STATE_RINGING
+    ANSWERED = pb.CALL_STATE_ANSWERED
+    CONNECTED = pb.CALL_STATE_CONNECTED
+    RECONNECTING = pb.CALL_STATE_RECONNECTING
+    ENDED = pb.CALL_STATE_ENDED
+
+
+ANSWERED_STATES: Final = (State.ANSWERED, State.CONNECTED, State.RECONNECTING)
+
+
+class Driver(Enum):
+    """Who makes a call move: one of its two sides, time, or a device's session."""
+
+    CALLER = "caller"
+    CALLEE = "callee"
+    CLOCK = "clock"
+    PRESENCE = "presence"
+
+
+class LegState(Enum):
+    """What became of the call at one device of the called user."""
+
+    OFFERED = "offered"
+    RINGING = "ringing"
+    WON = "won"
+    LOST = "lost"
+    REJECTED = "rejected"
+    BUSY = "busy"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One device of the called user. `ended` is what it was told, once it was."""
+
+    device: Device
+    session: int
+    state: LegState = LegState.OFFERED
+    ended: pb.CallEnded | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the device may still answer."""
+        return self.state in (LegState.OFFERED, LegState.RINGING)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two devices of a call."""
+
+    device: Device
+    session: int
+    is_away: bool = False
+    # the ice-ufrags of its accepted descriptions, the newest last
+    generations: tuple[frozenset[str], ...] = ()
+    disconnected_at: float | None = None
+
+
+class Negotiation(NamedTuple):
+    """The last offer/answer exchange; `opened_by` while the offer is unanswered."""
+
+    number: int
+    opened_by: Device | None
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How the media connection gets on, as far as the sides report it."""
+
+    was_connected: bool = False
+    attempt: int = 0  # of reconnecting; 0 while none is needed
+    attempt_after: int = 0  # the attempt's offer has a higher negotiation
+    is_attempt_answered: bool = False
+    deadline: float | None = None  # to be connected by
+    remaining: float | None = None  # of it, while it stands still because a side is away
+
+
+class Held(NamedTuple):
+    """Candidates that wait for the win."""
+
+    sender: Device
+    candidates: pb.IceCandidates
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """What relaying candidates changes: the one part of a call that conflicts with no other."""
+
+    # sender: its ICE generation, and how many candidates it sent for it
+    counts: Mapping[Device, tuple[str, int]] = field(default_factory=dict)
+    held: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call, from its first offer until the service forgets it. Times are seconds."""
+
+    call_id: str
+    state: State
+    created_at: float
+    caller: Side
+    callee_user_id: str
+    offer_digest: bytes
+    offer: pb.SdpOffer | None  # as it came; gone once the call no longer rings
+    is_barred: bool  # the callee must not notice: no device ever rings
+    ring_deadline: float
+    legs: Mapping[Device, Leg] = field(default_factory=dict)
+    callee: Side | None = None  # once answered
+    negotiation: Negotiation = field(default=Negotiation(0, None))
+    quality: Quality = field(default=Quality())
+    relay: Relay = field(default=Relay())
+    ended: pb.CallEnded | None = None
+    deadline: float = 0.0  # when the clock drives the call next
+
+    @property
+    def live_legs(self) -> list[Leg]:
+        """The legs that may still answer."""
+        return [leg for leg in self.legs.values() if leg.is_live]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happens to a call: a device's request, the clock, or a session's fate.
+
+    `kind` is the name of the request's payload, or `deadline`, `attached`,
+    `detached`, `gone` (the session is over) or `overflow` (the device has
+    stopped listening).
+    """
+
+    kind: str
+    device: Device | None = None
+    session: int = 0
+    request: pb.ConnectRequest = field(default_factory=pb.ConnectRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message for the mailbox of a device."""
+
+    device: Device
+    response: pb.ConnectResponse
+    ring_deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a step comes to. `call` is None when there is none, or no more.
+
+    `refusal` is what the sender is told was wrong, beside what the step did.
+    """
+
+    call: Call | None
+    deliveries: tuple[Delivery, ...] = ()
+    refusal: RefusedError | None = None
+
+
+class Presence(Protocol):
+    """A device's session, as far as calls look at it."""
+
+    @property
+    def session(self) -> int:
+        """Which one; a fresh session has a higher number."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the device has a stream."""
+
+    @property
+    def attached_at(self) -> float:
+        """When its stream began; seconds."""
+
+    @property
+    def active_at(self) -> float:
+        """When it last sent something other than a hello or an ack; seconds, 0 for never."""
+
+
+class User(Protocol):
+    """A user's devices with a session, and the user's live calls."""
+
+    @property
+    def sessions(self) -> Mapping[str, Presence]:
+        """By device_id."""
+
+    @property
+    def placed(self) -> Mapping[str, str]:
+        """The device_id that calls, by call_id."""
+
+    @property
+    def received(self) -> Mapping[str, str]:
+        """The device_id that answered, "" while it rings, by call_id."""
+
+
+class Directory(Protocol):
+    """What a step may look up beside its own call."""
+
+    def user(self, user_id: str) -> User:
+        """The user, an empty one if nobody knows the id."""
+
+    def call(self, call_id: str) -> Call:
+        """A live call of one of the step's users."""

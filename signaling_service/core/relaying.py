@@ -1,0 +1,81 @@
+"""Candidates and app messages: carried as they came, in order, and never ahead of the answer."""
+
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.descriptions import (
+    Generations,
+    generation_key,
+    is_stale,
+    ufrag_of,
+)
+from signaling_service.core.errors import LimitExceededError, StaleCandidateError
+from signaling_service.core.model import Device, Event, Held, Relay, State
+from signaling_service.core.turn import Turn
+
+
+def candidates(turn: Turn, sender: Device, event: Event) -> None:
+    """Forward candidates of the peer connection's current ICE generation (RFC 8838 §18).
+
+    Until an answer has won they are held: nobody could use them, and devices
+    that never answer don't learn the caller's addresses.
+
+    Raises:
+        LimitExceededError: too many for one generation; none of the message went.
+    """
+    call, message = turn.call, event.request.candidates
+    is_ringing = call.state is State.RINGING
+    known = _generations(turn, sender)
+    ufrags = [ufrag_of(candidate) for candidate in message.candidates]
+    stale = [index for index, ufrag in enumerate(ufrags) if is_stale(ufrag, known)]
+    if stale:
+        turn.refusal = StaleCandidateError(
+            "candidates.candidates: of an ICE generation that this device has left",
+            candidate_indexes=stale,
+        )
+        fresh = [index for index in range(len(ufrags)) if index not in stale]
+        if not fresh:
+            return
+        ufrags = [ufrags[index] for index in fresh]
+        message = pb.IceCandidates(candidates=[message.candidates[index] for index in fresh])
+    count = _count(turn, sender, generation_key(ufrags[-1], known), len(ufrags))
+    counts = {**call.relay.counts, sender: count}
+    if is_ringing:
+        turn.relay(Relay(counts, (*call.relay.held, Held(sender, message))))
+    else:
+        turn.relay(Relay(counts))
+        turn.deliver(turn.peer(sender).device, turn.copy(sender, candidates=message))
+
+
+def app_message(turn: Turn, sender: Device, event: Event) -> None:
+    """Forward to the peer, or from the caller to every device that still rings."""
+    call, message = turn.call, event.request.app_message
+    if call.state is not State.RINGING:
+        receivers = [turn.peer(sender).device]
+    elif sender == call.caller.device:
+        receivers = [leg.device for leg in call.live_legs]
+    else:
+        receivers = [call.caller.device]
+    forwarded = turn.copy(sender, app_message=message)
+    for device in receivers:
+        turn.deliver(device, forwarded)
+
+
+def _generations(turn: Turn, sender: Device) -> Generations:
+    """Those of the side; a leg has none before its answer."""
+    for side in (turn.call.caller, turn.call.callee):
+        if side is not None and side.device == sender:
+            return side.generations
+    return ()
+
+
+def _count(turn: Turn, sender: Device, generation: str, more: int) -> tuple[str, int]:
+    """Count candidates of a generation; while they are held all count, whatever they name."""
+    last, sent = turn.call.relay.counts.get(sender, (generation, 0))
+    if last != generation and turn.state is not State.RINGING:
+        sent = 0
+    limit = turn.rules.limits.candidates_per_generation
+    if sent + more > limit:
+        raise LimitExceededError(
+            f"candidates: {sent} of {limit} candidates of this ICE generation are used"
+        )
+    return generation, sent + more

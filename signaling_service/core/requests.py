@@ -1,0 +1,181 @@
+"""What every request must look like before any call is asked. Raises, or says nothing."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from google.protobuf.duration_pb2 import Duration
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.errors import InvalidMessageError, LimitExceededError, TooLargeError
+from signaling_service.core.rules import MAX_RING_TIMEOUT, MIN_RING_TIMEOUT, Limits
+
+MAX_ID_LENGTH: Final = 128
+MAX_TEXT_BYTES: Final = 1024  # Hangup.text
+MAX_CONTENT_TYPE_BYTES: Final = 128
+MAX_AGENT_BYTES: Final = 256
+CALL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+LINE_BREAKS: Final = re.compile(r"[\r\n\0]")
+
+
+def is_valid_call_id(call_id: str) -> bool:
+    """Whether `call_id` has the form that a caller may choose."""
+    return CALL_ID.fullmatch(call_id) is not None
+
+
+def is_valid_id(value: str) -> bool:
+    """Whether `value` can name a user or a device."""
+    return (
+        0 < len(value) <= MAX_ID_LENGTH
+        and value.isprintable()
+        and not any(character in " {}*" for character in value)
+    )
+
+
+def check(request: pb.ConnectRequest, kind: str | None, limits: Limits) -> None:
+    """Check the form of a request of a session; `kind` is the name of its payload.
+
+    Raises:
+        InvalidMessageError: a field is missing, malformed or out of range.
+        TooLargeError: a field is too large.
+        LimitExceededError: a list is too long.
+    """
+    if kind is None:
+        raise InvalidMessageError("unsupported: the request has no payload that this service knows")
+    if kind == "refresh":
+        return
+    if not is_valid_call_id(request.call_id):
+        raise InvalidMessageError("call_id: 1 to 64 of A-Z a-z 0-9 _ . : - are needed")
+    if checker := CHECKERS.get(kind):
+        checker(getattr(request, kind), limits)
+
+
+def check_hello(hello: pb.Hello, limits: Limits) -> None:
+    """Check the form of a hello.
+
+    Raises:
+        TooLargeError: `agent` or `labels` are too large.
+    """
+    _check_bytes("hello.agent", hello.agent, MAX_AGENT_BYTES)
+    _check_map("hello.labels", hello.labels, limits.metadata_bytes)
+
+
+def _check_offer(offer: pb.SdpOffer, limits: Limits) -> None:
+    _check_description("offer", offer, limits)
+    if offer.recipient_user_id:
+        _check_id("offer.recipient_user_id", offer.recipient_user_id)
+    if offer.HasField("recipient_device_id"):
+        if not offer.recipient_user_id:
+            raise InvalidMessageError("offer.recipient_device_id: needs a recipient_user_id")
+        _check_id("offer.recipient_device_id", offer.recipient_device_id)
+    if offer.HasField("ring_timeout"):
+        _check_ring_timeout(offer.ring_timeout)
+    _check_enum("offer.routing", pb.Routing, offer.routing)
+    _check_enum("offer.offline_policy", pb.OfflinePolicy, offer.offline_policy)
+    _check_map("offer.metadata", offer.metadata, limits.metadata_bytes)
+
+
+def _check_answer(answer: pb.SdpAnswer, limits: Limits) -> None:
+    _check_description("answer", answer, limits)
+
+
+def _check_candidates(message: pb.IceCandidates, limits: Limits) -> None:
+    count = len(message.candidates)
+    if not count:
+        raise InvalidMessageError("candidates.candidates: at least one is needed")
+    if count > limits.candidates_per_message:
+        raise LimitExceededError(
+            f"candidates.candidates: {count}, at most {limits.candidates_per_message} in a message"
+        )
+    for index, candidate in enumerate(message.candidates):
+        if len(candidate.candidate) * 4 > limits.candidate_bytes:  # else it can't be too large
+            _check_bytes(
+                f"candidates.candidates[{index}].candidate",
+                candidate.candidate,
+                limits.candidate_bytes,
+            )
+        if LINE_BREAKS.search(candidate.candidate):
+            raise InvalidMessageError(
+                f"candidates.candidates[{index}].candidate: has a line break or NUL"
+            )
+        _check_bytes(f"candidates.candidates[{index}].sdp_mid", candidate.sdp_mid, 256)
+        _check_bytes(
+            f"candidates.candidates[{index}].username_fragment", candidate.username_fragment, 256
+        )
+
+
+def _check_reject(reject: pb.Reject, _limits: Limits) -> None:
+    _check_enum("reject.reason", pb.RejectReason, reject.reason)
+
+
+def _check_hangup(hangup: pb.Hangup, _limits: Limits) -> None:
+    _check_bytes("hangup.text", hangup.text, MAX_TEXT_BYTES)
+
+
+def _check_connection_state(message: pb.ConnectionState, _limits: Limits) -> None:
+    _check_enum("connection_state.state", pb.PeerConnectionState, message.state)
+    if not message.state:
+        raise InvalidMessageError("connection_state.state: is missing")
+
+
+def _check_app_message(message: pb.AppMessage, limits: Limits) -> None:
+    _check_bytes("app_message.content_type", message.content_type, MAX_CONTENT_TYPE_BYTES)
+    _check_bytes("app_message.body", message.body, limits.app_message_bytes)
+
+
+CHECKERS: Final[Mapping[str, Callable[[Any, Limits], None]]] = {
+    "offer": _check_offer,
+    "answer": _check_answer,
+    "candidates": _check_candidates,
+    "reject": _check_reject,
+    "hangup": _check_hangup,
+    "connection_state": _check_connection_state,
+    "app_message": _check_app_message,
+}
+
+
+def _check_description(name: str, message: pb.SdpOffer | pb.SdpAnswer, limits: Limits) -> None:
+    kind = message.WhichOneof("description")
+    if kind is None:
+        raise InvalidMessageError(f"{name}: needs sdp or sealed")
+    description = message.sdp if kind == "sdp" else message.sealed
+    if not description:
+        raise InvalidMessageError(f"{name}.{kind}: is empty")
+    _check_bytes(f"{name}.{kind}", description, limits.sdp_bytes)
+    if isinstance(description, str):
+        if not description.startswith("v=0"):
+            raise InvalidMessageError(f"{name}.sdp: does not start with v=0 (RFC 8866)")
+        if "\0" in description:
+            raise InvalidMessageError(f"{name}.sdp: has a NUL")
+
+
+def _check_ring_timeout(ring_timeout: Duration) -> None:
+    seconds = ring_timeout.seconds + ring_timeout.nanos / 1e9
+    if not MIN_RING_TIMEOUT <= seconds <= MAX_RING_TIMEOUT:
+        raise InvalidMessageError(
+            f"offer.ring_timeout: {MIN_RING_TIMEOUT:.0f} to {MAX_RING_TIMEOUT:.0f} s are possible"
+        )
+
+
+def _check_id(name: str, value: str) -> None:
+    if not is_valid_id(value):
+        raise InvalidMessageError(
+            f"{name}: needs 1 to {MAX_ID_LENGTH} printable characters, no spaces, braces or *"
+        )
+
+
+def _check_enum(name: str, enum: Any, value: int) -> None:
+    if value not in enum.values():
+        raise InvalidMessageError(f"{name}: {value} is unknown")
+
+
+def _check_bytes(name: str, value: str | bytes, limit: int) -> None:
+    size = len(value.encode() if isinstance(value, str) else value)
+    if size > limit:
+        raise TooLargeError(f"{name}: {size} bytes, at most {limit}")
+
+
+def _check_map(name: str, values: Mapping[str, str], limit: int) -> None:
+    size = sum(len(key.encode()) + len(value.encode()) for key, value in values.items())
+    if size > limit:
+        raise TooLargeError(f"{name}: {size} bytes, at most {limit}")

@@ -1,0 +1,168 @@
+"""A turn: one step of one call while it is being worked out."""
+
+from dataclasses import replace
+from typing import Any
+
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.errors import RefusedError
+from signaling_service.core.model import (
+    Call,
+    Delivery,
+    Device,
+    Directory,
+    Outcome,
+    Quality,
+    Relay,
+    Side,
+    State,
+)
+from signaling_service.core.rules import DISCONNECTED_GRACE, ENDED_MEMORY, MAX_CALL_AGE, Rules
+
+
+class Turn:
+    """What a call becomes, and what goes out, gathered by the functions of the machine.
+
+    `call` raises AssertionError while there is none: the transition table lets
+    only a first offer through then.
+    """
+
+    def __init__(self, call: Call | None, directory: Directory, now: float, rules: Rules) -> None:
+        self.now = now
+        self.rules = rules
+        self.directory = directory
+        self.refusal: RefusedError | None = None
+        self._call = call
+        self._deliveries: list[Delivery] = []
+
+    @property
+    def call(self) -> Call:
+        """The call as it stands at this point of the turn."""
+        if self._call is None:
+            raise AssertionError("there is no call")
+        return self._call
+
+    @property
+    def state(self) -> State:
+        """The state of the call at this point of the turn."""
+        return State.NEW if self._call is None else self._call.state
+
+    @property
+    def is_due(self) -> bool:
+        """Whether a deadline of the call has passed."""
+        return self._call is not None and self._call.deadline <= self.now
+
+    def start(self, call: Call) -> None:
+        """Let there be a call."""
+        self._call = call
+        self.change()
+
+    def change(self, **fields: Any) -> None:
+        """Change fields of the call, and reckon its deadline again."""
+        call = replace(self.call, **fields)
+        self._call = replace(call, deadline=_deadline(call))
+
+    def relay(self, relay: Relay) -> None:
+        """Change what relaying changes; no deadline hangs on that."""
+        self._call = replace(self.call, relay=relay)
+
+    def change_side(self, device: Device, **fields: Any) -> None:
+        """Change fields of the side that `device` is."""
+        call = self.call
+        if device == call.caller.device:
+            self.change(caller=replace(call.caller, **fields))
+        else:
+            self.change(callee=replace(self.side(device), **fields))
+
+    def forget(self) -> None:
+        """Let the call be gone."""
+        self._call = None
+
+    def side(self, device: Device) -> Side:
+        """The side that `device` is."""
+        for side in (self.call.caller, self.call.callee):
+            if side is not None and side.device == device:
+                return side
+        raise AssertionError("the device is no side of the call")
+
+    def peer(self, device: Device) -> Side:
+        """The side that `device` is not."""
+        caller, callee = self.call.caller, self.call.callee
+        if callee is None:
+            raise AssertionError("the call is not answered")
+        return callee if device == caller.device else caller
+
+    def tell(self, device: Device, **payload: Any) -> None:
+        """Send a message of the service's own about the call."""
+        self.deliver(device, pb.ConnectResponse(call_id=self.call.call_id, **payload))
+
+    def copy(self, sender: Device, **payload: Any) -> pb.ConnectResponse:
+        """A message of `sender` as others get it."""
+        return pb.ConnectResponse(call_id=self.call.call_id, sender=sender.message(), **payload)
+
+    def deliver(
+        self, device: Device, response: pb.ConnectResponse, ring_deadline: float | None = None
+    ) -> None:
+        """Put a message into the mailbox of `device`."""
+        self._deliveries.append(Delivery(device, response, ring_deadline))
+
+    def progress(
+        self, to: Device, kind: pb.ProgressKind.ValueType, device: Device | None = None
+    ) -> None:
+        """Tell `to` how the call gets on."""
+        about = device.message() if device else None
+        self.tell(to, progress=pb.CallProgress(kind=kind, device=about))
+
+    def end(self, ended: pb.CallEnded, others: pb.CallEnded | None = None) -> None:
+        """End the call: `ended` for the sides and the leg whose act it was, `others` for others."""
+        call = self.call
+        legs = dict(call.legs)
+        self.tell(call.caller.device, ended=ended)
+        if call.callee is not None:
+            self.tell(call.callee.device, ended=ended)
+        for leg in call.live_legs:
+            is_actor = leg.device.message() == ended.ended_by
+            told = ended if is_actor or others is None else others
+            self.tell(leg.device, ended=told)
+            legs[leg.device] = replace(leg, ended=told)
+        self._call = replace(
+            call,
+            state=State.ENDED,
+            offer=None,
+            legs=legs,
+            quality=Quality(),
+            relay=Relay(),
+            ended=ended,
+            deadline=self.now + ENDED_MEMORY,
+        )
+
+    def outcome(self) -> Outcome:
+        """What the turn came to."""
+        return Outcome(self._call, tuple(self._deliveries), self.refusal)
+
+
+def ended(
+    reason: pb.EndReason.ValueType,
+    by: Device | None = None,
+    text: str | None = None,
+    replaced_by: str | None = None,
+) -> pb.CallEnded:
+    """How a call ended, for one who is told."""
+    return pb.CallEnded(
+        reason=reason, ended_by=by.message() if by else None, text=text, replaced_by=replaced_by
+    )
+
+
+def _deadline(call: Call) -> float:
+    """When the clock drives a live call next."""
+    if call.state is State.RINGING:
+        return call.ring_deadline
+    deadlines = [call.created_at + MAX_CALL_AGE]
+    if call.quality.deadline is not None:
+        deadlines.append(call.quality.deadline)
+    deadlines += [
+        side.disconnected_at + DISCONNECTED_GRACE
+        for side in (call.caller, call.callee)
+        if side is not None and side.disconnected_at is not None
+    ]
+    return min(deadlines)

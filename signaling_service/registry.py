@@ -1,0 +1,282 @@
+"""The call registry: the only writer of calls. It carries requests to them, and fires deadlines."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import structlog
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.backends.base import (
+    Applied,
+    Attached,
+    Backend,
+    Decide,
+    Due,
+    Over,
+    Sender,
+    Step,
+    StreamId,
+)
+from signaling_service.clock import Clock, Timer
+from signaling_service.core.call import handle
+from signaling_service.core.errors import NotAllowedError, RefusedError
+from signaling_service.core.mailbox import Entry
+from signaling_service.core.model import Call, Delivery, Device, Directory, Event, Outcome
+from signaling_service.core.requests import check, is_valid_call_id
+from signaling_service.core.rules import Rules
+
+SWEEP_RETRY: Final = 1.0  # s; the backend may be back
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """An open session: its stream, and what its welcome says."""
+
+    stream: StreamId
+    session_id: str
+    is_resumed: bool
+    received: int  # the highest request seq processed
+    acked: int  # the highest response seq acknowledged
+    backlog: Sequence[Entry]
+    calls: Sequence[pb.CallSnapshot]
+
+    @property
+    def last_seq(self) -> int:
+        """The seq of the last message in the backlog."""
+        return self.backlog[-1].seq if self.backlog else self.acked
+
+
+class CallRegistry:
+    """Applies what devices ask, and what time does, to calls.
+
+    `start` it before use and `close` it after.
+    """
+
+    def __init__(self, backend: Backend, clock: Clock, rules: Rules) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._rules = rules
+        self._timer: Timer | None = None
+        self._timer_at = float("inf")
+        self._is_due = asyncio.Event()
+        self._sweeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to fire deadlines."""
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Fire no more deadlines."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+
+    async def connect(
+        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
+    ) -> Connection:
+        """Open or resume the session of `device`, from its hello.
+
+        Its calls hear that it is there, and calls that ring for it get a leg, before
+        this returns.
+
+        Raises:
+            TooManyDevicesError: the user has as many connected devices as allowed.
+        """
+        while isinstance(found := await self._backend.attach(device, request, wake), Over):
+            await self._end_session(found)
+        snapshots = await self._greet(device, found)
+        backlog = await self._backend.read(found.stream, found.acked)
+        return Connection(
+            found.stream,
+            found.session_id,
+            found.is_resumed,
+            found.received,
+            found.acked,
+            backlog,
+            [] if found.is_resumed else snapshots,
+        )
+
+    async def dispatch(
+        self, stream: StreamId, request: pb.ConnectRequest, refusal: RefusedError | None = None
+    ) -> RefusedError | None:
+        """Apply a request to its call, and to every mailbox the outcome names.
+
+        Args:
+            stream: the stream it came from.
+            request: any request but a hello.
+            refusal: why it is refused already, if it is.
+
+        Returns:
+            Why it was refused. A numbered request's sender has that in its mailbox.
+
+        Raises:
+            FencedError: the stream counts no more.
+            AckTooHighError: its `ack` is above what was sent.
+            MailboxFullError: it leaves too many errors unacknowledged.
+        """
+        sender = Sender(stream, request.seq, request.ack)
+        kind = request.WhichOneof("payload")
+        if kind is None and not request.seq:
+            await self._backend.apply(Step("", _nothing, sender))
+            return None
+        if refusal is None:
+            refusal = self._check(request, kind)
+        event = Event(kind or "", stream.device, stream.session, request)
+        decide = self._decide(event) if refusal is None else _refuse(refusal)
+        call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+        users = _users(stream.device, request) if kind in ("offer", "answer") else ()
+        applied = await self._apply(Step(call_id, _answer(decide, sender, call_id), sender, users))
+        return applied.outcome.refusal
+
+    async def disconnect(self, stream: StreamId) -> None:
+        """The stream is lost: its calls hear of it, and its session waits to be resumed."""
+        for call_id in await self._backend.detach(stream):
+            await self._step(call_id, Event("detached", stream.device, stream.session))
+        self._remind(self._clock.now() + self._rules.resume_window)
+
+    async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
+        """What the device has to be sent above seq `after`, in order.
+
+        Raises:
+            FencedError: the stream counts no more.
+        """
+        return await self._backend.read(stream, after)
+
+    def _check(self, request: pb.ConnectRequest, kind: str | None) -> RefusedError | None:
+        try:
+            check(request, kind, self._rules.limits)
+            if kind == "refresh":
+                raise NotAllowedError("refresh: this service takes no tokens")
+        except RefusedError as refusal:
+            return refusal
+        return None
+
+    async def _greet(self, device: Device, found: Attached) -> list[pb.CallSnapshot]:
+        """Tell the calls of the device that it is there; returns what it has to know of them."""
+        attached = Event("attached", device, found.stream.session)
+        snapshots = [
+            _snapshot((await self._step(call_id, attached)).outcome.call, device)
+            for call_id in found.calls
+        ]
+        for call_id, ended in found.unheard.items():
+            call = (await self._step(call_id, attached)).outcome.call
+            snapshot = _snapshot(call, device) or pb.CallSnapshot(call_id=call_id)
+            snapshot.state = pb.CALL_STATE_ENDED
+            snapshot.ended.CopyFrom(ended)
+            snapshots.append(snapshot)
+        return [snapshot for snapshot in snapshots if snapshot is not None]
+
+    async def _end_session(self, over: Over) -> None:
+        for call_id in over.calls:
+            await self._step(call_id, Event("gone", over.device, over.session))
+        await self._backend.end(over)
+        log.info("session_ended", user_id=over.device.user_id, device_id=over.device.device_id)
+
+    async def _step(self, call_id: str, event: Event) -> Applied:
+        return await self._apply(Step(call_id, self._decide(event)))
+
+    async def _apply(self, step: Step) -> Applied:
+        """Apply a step, and what follows from mailboxes that it filled."""
+        applied = await self._backend.apply(step)
+        call = applied.outcome.call
+        if call is not None:
+            self._remind(call.deadline)
+        for device in applied.full:
+            await self._step(step.call_id, Event("overflow", device))
+        return applied
+
+    def _decide(self, event: Event) -> Decide:
+        def decide(call: Call | None, directory: Directory, now: float) -> Outcome:
+            return handle(call, event, directory, now, self._rules)
+
+        return decide
+
+    def _remind(self, when: float) -> None:
+        """See to it that the sweep runs at `when`."""
+        if when >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = when
+        self._timer = self._clock.call_later(max(when - self._clock.now(), 0), self._is_due.set)
+
+    async def _sweep(self) -> None:
+        """Fire what is due. Late or twice does no harm: a step looks at the time itself."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            self._timer_at = float("inf")
+            try:
+                await self._fire(await self._backend.due())
+            except Exception:
+                log.exception("sweep_failed")
+                self._remind(self._clock.now() + SWEEP_RETRY)
+
+    async def _fire(self, due: Due) -> None:
+        for call_id in due.calls:
+            await self._step(call_id, Event("deadline"))
+        for over in due.sessions:
+            await self._end_session(over)
+        if due.next_at is not None:
+            self._remind(due.next_at)
+
+
+def _nothing(call: Call | None, _directory: Directory, _now: float) -> Outcome:
+    """A bare ack's step."""
+    return Outcome(call)
+
+
+def _refuse(refusal: RefusedError) -> Decide:
+    def decide(call: Call | None, _directory: Directory, _now: float) -> Outcome:
+        return Outcome(call, refusal=refusal)
+
+    return decide
+
+
+def _answer(decide: Decide, sender: Sender, call_id: str) -> Decide:
+    """`decide`, and the refusal in the mailbox of a sender that numbers its requests."""
+    if not sender.seq:
+        return decide
+
+    def decide_and_answer(call: Call | None, directory: Directory, now: float) -> Outcome:
+        outcome = decide(call, directory, now)
+        if outcome.refusal is None:
+            return outcome
+        error = refused(outcome.refusal, sender.seq, call_id)
+        delivery = Delivery(sender.stream.device, error)
+        return replace(outcome, deliveries=(*outcome.deliveries, delivery))
+
+    return decide_and_answer
+
+
+def refused(refusal: RefusedError, in_reply_to: int, call_id: str) -> pb.ConnectResponse:
+    """The response that tells a sender why its request was refused."""
+    return pb.ConnectResponse(call_id=call_id, error=refusal.message(in_reply_to))
+
+
+def _users(device: Device, request: pb.ConnectRequest) -> tuple[str, ...]:
+    return (device.user_id, request.offer.recipient_user_id)
+
+
+def _snapshot(call: Call | None, device: Device) -> pb.CallSnapshot | None:
+    """The call as `device` sees it, None if it is no part of it."""
+    if call is None:
+        return None
+    caller = call.caller.device
+    snapshot = pb.CallSnapshot(call_id=call.call_id, state=pb.CallState.ValueType(call.state))
+    if device == caller:
+        snapshot.role = pb.CALL_ROLE_CALLER
+        if call.callee is not None:
+            snapshot.peer.CopyFrom(call.callee.device.message())
+    elif device in call.legs:
+        snapshot.role = pb.CALL_ROLE_CALLEE
+        snapshot.peer.CopyFrom(caller.message())
+    else:
+        return None
+    return snapshot
