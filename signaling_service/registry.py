@@ -104,7 +104,7 @@ class CallRegistry:
 
     async def dispatch(
         self, stream: StreamId, request: pb.ConnectRequest, refusal: RefusedError | None = None
-    ) -> RefusedError | None:
+    ) -> pb.ConnectResponse | None:
         """Apply a request to its call, and to every mailbox the outcome names.
 
         Args:
@@ -113,7 +113,8 @@ class CallRegistry:
             refusal: why it is refused already, if it is.
 
         Returns:
-            Why it was refused. A numbered request's sender has that in its mailbox.
+            The error that answers an unnumbered request; a numbered one's is in the
+            mailbox of its sender.
 
         Raises:
             FencedError: the stream counts no more.
@@ -130,9 +131,14 @@ class CallRegistry:
         event = Event(kind or "", stream.device, stream.session, request)
         decide = self._decide(event) if refusal is None else _refuse(refusal)
         call_id = request.call_id if is_valid_call_id(request.call_id) else ""
-        users = _users(stream.device, request) if kind in ("offer", "answer") else ()
-        applied = await self._apply(Step(call_id, _answer(decide, sender, call_id), sender, users))
-        return applied.outcome.refusal
+        users: tuple[str, ...] = ()
+        if kind in ("offer", "answer"):
+            users = (stream.device.user_id, request.offer.recipient_user_id)
+        if request.seq:
+            decide = _answer(decide, sender, call_id)
+        applied = await self._apply(Step(call_id, decide, sender, users))
+        refusal = applied.outcome.refusal
+        return _error(refusal, 0, call_id) if refusal is not None and not request.seq else None
 
     async def disconnect(self, stream: StreamId) -> None:
         """The stream is lost: its calls hear of it, and its session waits to be resumed."""
@@ -240,28 +246,21 @@ def _refuse(refusal: RefusedError) -> Decide:
 
 
 def _answer(decide: Decide, sender: Sender, call_id: str) -> Decide:
-    """`decide`, and the refusal in the mailbox of a sender that numbers its requests."""
-    if not sender.seq:
-        return decide
+    """`decide`, and the refusal into the mailbox of the sender."""
 
     def decide_and_answer(call: Call | None, directory: Directory, now: float) -> Outcome:
         outcome = decide(call, directory, now)
         if outcome.refusal is None:
             return outcome
-        error = refused(outcome.refusal, sender.seq, call_id)
+        error = _error(outcome.refusal, sender.seq, call_id)
         delivery = Delivery(sender.stream.device, error)
         return replace(outcome, deliveries=(*outcome.deliveries, delivery))
 
     return decide_and_answer
 
 
-def refused(refusal: RefusedError, in_reply_to: int, call_id: str) -> pb.ConnectResponse:
-    """The response that tells a sender why its request was refused."""
+def _error(refusal: RefusedError, in_reply_to: int, call_id: str) -> pb.ConnectResponse:
     return pb.ConnectResponse(call_id=call_id, error=refusal.message(in_reply_to))
-
-
-def _users(device: Device, request: pb.ConnectRequest) -> tuple[str, ...]:
-    return (device.user_id, request.offer.recipient_user_id)
 
 
 def _snapshot(call: Call | None, device: Device) -> pb.CallSnapshot | None:

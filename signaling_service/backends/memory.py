@@ -252,15 +252,16 @@ class MemoryBackend:
 
     def _deliver(self, deliveries: Sequence[Delivery]) -> tuple[Device, ...]:
         full: list[Device] = []
-        response, body = None, b""
+        response, kind, body = None, "", b""
         for delivery in deliveries:
             if delivery.response is not response:  # the same for several devices: serialized once
                 response = delivery.response
+                kind = response.WhichOneof("payload") or ""
                 body = response.SerializeToString()
             device = delivery.device
             session = self._users[device.user_id].sessions[device.device_id]
-            bucket = ERRORS if response.HasField("error") else response.call_id
-            session.mailbox.append(bucket, body, delivery.ring_deadline)
+            bucket = ERRORS if kind == "error" else response.call_id
+            session.mailbox.append(bucket, kind, body, delivery.ring_deadline)
             if bucket != ERRORS and session.mailbox.is_over(bucket, self._rules.limits):
                 full.append(device)
             if session.wake is not None:

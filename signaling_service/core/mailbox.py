@@ -8,7 +8,6 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.core.errors import AckTooHighError
 from signaling_service.core.rules import Limits
 
-
 ERRORS: Final = ""  # the bucket of errors
 
 
@@ -17,6 +16,7 @@ class Entry(NamedTuple):
 
     seq: int
     bucket: str  # the call it counts for, or ERRORS
+    kind: str  # the name of the payload
     body: bytes
     # an offer's ring deadline: its ring_timeout is reckoned when it is sent
     ring_deadline: float | None
@@ -37,10 +37,10 @@ class Mailbox:
         self._entries: list[Entry] = []  # seq acked + 1 … top
         self._load: dict[str, tuple[int, int]] = {}  # bucket: messages, bytes
 
-    def append(self, bucket: str, body: bytes, ring_deadline: float | None) -> None:
+    def append(self, bucket: str, kind: str, body: bytes, ring_deadline: float | None) -> None:
         """Queue a message under the next seq."""
         self.top += 1
-        self._entries.append(Entry(self.top, bucket, body, ring_deadline))
+        self._entries.append(Entry(self.top, bucket, kind, body, ring_deadline))
         messages, size = self._load.get(bucket, (0, 0))
         self._load[bucket] = messages + 1, size + len(body)
 
@@ -72,8 +72,8 @@ class Mailbox:
     def endings(self) -> Iterator[tuple[str, pb.CallEnded]]:
         """The calls whose `ended` the device has not acknowledged."""
         for entry in self._entries:
-            response = pb.ConnectResponse.FromString(entry.body)
-            if response.HasField("ended"):
+            if entry.kind == "ended":
+                response = pb.ConnectResponse.FromString(entry.body)
                 yield response.call_id, response.ended
 
     def _unload(self, entry: Entry) -> None:

@@ -1,0 +1,89 @@
+"""A node, put together: the one place that names a backend and a transport."""
+
+import asyncio
+import signal
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+
+from signaling_service.backends.memory import MemoryBackend
+from signaling_service.clock import Clock, SystemClock, sleep
+from signaling_service.config import Settings
+from signaling_service.registry import CallRegistry
+from signaling_service.transport.server import Server
+from signaling_service.transport.servicer import SignalingServicer
+from signaling_service.transport.stream import Service
+from signaling_service.transport.streams import Streams
+from signaling_service.transport.writes import WriteWatch
+
+STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
+
+log = structlog.get_logger()
+
+
+class App:
+    """A running node: `async with App(settings) as app`, at `app.address`."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        clock = clock or SystemClock()
+        rules, ice = settings.rules(), settings.ice()
+        self._settings = settings
+        self._clock = clock
+        self._registry = CallRegistry(MemoryBackend(clock, rules), clock, rules)
+        self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
+        self._streams = Streams(clock, ice)
+        service = Service(self._registry, clock, rules, settings.limits.rates, ice, self._writes)
+        servicer = SignalingServicer(service, self._streams, settings.limits.request_metadata_bytes)
+        self._server = Server(servicer, settings.limits, reflect=settings.reflection)
+        self.address = ""
+
+    async def __aenter__(self) -> Self:
+        self._registry.start()
+        self.address = await self._server.start(self._settings.listen)
+        log.info("serving", address=self.address, backend=self._settings.backend)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._streams.end_all()
+        await self._server.stop(STOP_GRACE)
+        self._writes.close()
+        self._streams.close()
+        await self._registry.close()
+        log.info("stopped")
+
+    async def drain(self) -> None:
+        """Ask every device to leave, and wait until all have or the deadline is over."""
+        deadline = self._settings.drain_deadline
+        log.info("draining", streams=len(self._streams), deadline=deadline)
+        await self._server.turn_away()
+        self._streams.drain(deadline)
+        empty = asyncio.create_task(self._streams.wait_empty())
+        over = asyncio.create_task(sleep(self._clock, deadline))
+        await asyncio.wait([empty, over], return_when=asyncio.FIRST_COMPLETED)
+        for task in (empty, over):
+            task.cancel()
+
+
+async def serve(settings: Settings) -> None:
+    """Run a node until SIGTERM or SIGINT, then drain it; a second signal stops it at once."""
+    loop = asyncio.get_running_loop()
+    signals = [asyncio.Event(), asyncio.Event()]
+
+    def on_signal() -> None:
+        next((event for event in signals if not event.is_set()), signals[-1]).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    async with App(settings) as app:
+        await signals[0].wait()
+        drain = asyncio.create_task(app.drain())
+        hurry = asyncio.create_task(signals[1].wait())
+        await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
+        for task in (drain, hurry):
+            task.cancel()

@@ -1,0 +1,162 @@
+"""Settings: what an operator may choose, from options and `SIGNALING_…` variables."""
+
+import ipaddress
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from signaling_service.core.rules import Limits, Rules
+from signaling_service.ice import IceServers
+from signaling_service.transport.pacing import Rate, Rates
+
+LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(gt=0)]
+PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class LimitSettings(BaseSettings):
+    """Limits, each from `SIGNALING_LIMIT_<NAME>`; counts, bytes or seconds as the name says."""
+
+    model_config = SettingsConfigDict(env_prefix=LIMIT_PREFIX, frozen=True, extra="forbid")
+
+    message_bytes: Count = 64 * 1024
+    sdp_bytes: Count = 32 * 1024
+    candidate_bytes: Count = 1024
+    candidates_per_message: Count = 32
+    candidates_per_generation: Count = 256
+    app_message_bytes: Count = 4 * 1024
+    metadata_bytes: Count = 1024
+    calls_per_device: Count = 8
+    ringing_per_user: Count = 16
+    devices_per_user: Count = 16
+    unacked_messages: Count = 300
+    unacked_bytes: Count = 1024 * 1024
+    offers_per_second: PerSecond = 5
+    offers_burst: Count = 20
+    candidates_per_second: PerSecond = 50
+    candidates_burst: Count = 300
+    others_per_second: PerSecond = 20
+    others_burst: Count = 100
+    streams_per_connection: Count = 100
+    request_metadata_bytes: Count = 8 * 1024
+    keepalive_seconds: Seconds = 15  # a ping after this long without traffic
+    keepalive_timeout_seconds: Seconds = 5  # dead, if it is not answered
+    client_ping_seconds: Seconds = 10  # a client may ping this often
+    stuck_write_seconds: Seconds = 10
+    connection_age_seconds: Seconds = 4 * 3600
+
+    @model_validator(mode="after")
+    def _no_unknown_variable(self) -> Self:
+        known = {LIMIT_PREFIX + name.upper() for name in type(self).model_fields}
+        unknown = [name for name in os.environ if name.startswith(LIMIT_PREFIX)]
+        if wrong := sorted({name.upper() for name in unknown} - known):
+            names = ", ".join(sorted(known))
+            raise ValueError(f"there is no {', '.join(wrong)}; the limits are {names}")
+        return self
+
+    @property
+    def rates(self) -> Rates:
+        """How fast a device may send."""
+        return Rates(
+            offers=Rate(self.offers_per_second, self.offers_burst),
+            candidates=Rate(self.candidates_per_second, self.candidates_burst),
+            others=Rate(self.others_per_second, self.others_burst),
+        )
+
+    @property
+    def core(self) -> Limits:
+        """The limits that the call machine knows."""
+        return Limits(**{name: getattr(self, name) for name in Limits.__dataclass_fields__})
+
+
+class Settings(BaseModel):
+    """What `serve` runs with. Field names are those of the options; durations are seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    listen: str = "127.0.0.1:50051"
+    backend: Literal["memory"] = "memory"
+    auth: Literal["dev"] = "dev"
+    turn_url: tuple[str, ...] = ()
+    turn_secret_file: Path | None = None
+    turn_ttl: Seconds = 3600
+    ring_timeout: Seconds = 60
+    resume_window: Seconds = 120
+    drain_deadline: Seconds = 15
+    reflection: bool = True
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+
+    @field_validator("listen")
+    @classmethod
+    def _check_listen(cls, listen: str) -> str:
+        host, colon, port = listen.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the last port
+            raise ValueError(f"{listen!r} is not HOST:PORT")
+        if not _is_loopback(host.strip("[]")):
+            raise ValueError(f"{host!r} is not loopback, and dev credentials are anybody's")
+        return listen
+
+    @field_validator("turn_url")
+    @classmethod
+    def _check_turn_url(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if not url.startswith(("stun:", "stuns:", "turn:", "turns:")):
+                raise ValueError(f"{url!r} does not start with stun:, turn: or turns:")
+        return urls
+
+    @model_validator(mode="after")
+    def _relays_need_a_secret(self) -> Self:
+        if self.turn_secret_file is None and IceServers(self.turn_url).has_relays:
+            raise ValueError("--turn-url: a TURN server needs --turn-secret-file")
+        if self.turn_secret_file is not None and not self._secret():
+            raise ValueError("--turn-secret-file: is empty")
+        return self
+
+    def ice(self) -> IceServers:
+        """The STUN and TURN servers that devices are told of."""
+        return IceServers(self.turn_url, self._secret(), self.turn_ttl)
+
+    def rules(self) -> Rules:
+        """What the call machine keeps to."""
+        return Rules(
+            ring_timeout=self.ring_timeout,
+            resume_window=self.resume_window,
+            has_relays=self.ice().has_relays,
+            limits=self.limits.core,
+        )
+
+    def _secret(self) -> bytes | None:
+        if self.turn_secret_file is None:
+            return None
+        try:
+            secret = self.turn_secret_file.read_bytes()
+        except OSError as error:
+            raise ValueError(f"--turn-secret-file: {error.strerror}") from error
+        return secret.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def explain(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each setting that is wrong, from a ValidationError's `errors()`."""
+    lines = []
+    for error in errors:
+        message = str(error["msg"]).removeprefix("Value error, ")
+        name = str(error["loc"][0]) if error["loc"] else ""
+        if name in LimitSettings.model_fields:
+            name = LIMIT_PREFIX + name.upper()
+        elif name:
+            name = f"--{name.replace('_', '-')} (SIGNALING_{name.upper()})"
+        lines.append(f"{name}: {message}" if name else message)
+    return lines
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

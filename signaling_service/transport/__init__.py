@@ -1,0 +1,1 @@
+"""How devices reach the registry: gRPC, and what any other transport would share with it."""

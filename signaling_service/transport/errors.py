@@ -1,0 +1,40 @@
+"""How a stream ends: a status and a fixed text, whatever went wrong inside."""
+
+from typing import Final, NamedTuple
+
+from grpc import StatusCode
+
+from signaling_service.core.errors import SignalingError
+
+
+class Status(NamedTuple):
+    """A gRPC status and its text, the same for everybody."""
+
+    code: StatusCode
+    text: str
+
+
+class StreamEndedError(SignalingError):
+    """The stream ends, and how."""
+
+    def __init__(self, how: Status) -> None:
+        super().__init__(how.text)
+        self.how = how
+
+
+REPLACED: Final = Status(StatusCode.ABORTED, "replaced by a newer connection")
+NO_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the first request must be a hello")
+SECOND_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the session is open already")
+HELLO_TIMEOUT: Final = Status(StatusCode.DEADLINE_EXCEEDED, "no hello in time")
+NUMBERED_HELLO: Final = Status(StatusCode.INVALID_ARGUMENT, "a hello is unnumbered")
+BAD_HELLO: Final = Status(StatusCode.INVALID_ARGUMENT, "hello.agent or hello.labels is too large")
+NO_REQUEST: Final = Status(StatusCode.INVALID_ARGUMENT, "not a ConnectRequest")
+SEQ_GAP: Final = Status(StatusCode.INVALID_ARGUMENT, "seq: there is a gap")
+ACK_TOO_HIGH: Final = Status(StatusCode.INVALID_ARGUMENT, "ack: above what was sent")
+WRITE_STUCK: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "the device does not read")
+ERRORS_UNREAD: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too many unacknowledged errors")
+TOO_MANY_DEVICES: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "the user has too many devices")
+DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
+BAD_IDENTITY: Final = Status(StatusCode.UNAUTHENTICATED, "user-id and device-id are needed")
+INTERNAL: Final = Status(StatusCode.INTERNAL, "internal error")
+METADATA_TOO_LARGE: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too much request metadata")

@@ -1,0 +1,114 @@
+"""The gRPC face of a node. How a stream ends is told here, in its outermost frame.
+
+- Bytes go in and out: what gRPC can't parse itself it answers with UNKNOWN and
+  an exception's text.
+- An RPC ends by setting its code and returning. `abort` waits for a write that
+  is stuck, for ever.
+- A cancelled handler re-raises, else the client waits for a status for ever.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.model import Device
+from signaling_service.transport import errors
+from signaling_service.transport.auth import dev_identity
+from signaling_service.transport.errors import Status, StreamEndedError
+from signaling_service.transport.stream import Service, Stream
+from signaling_service.transport.streams import Streams
+
+SERVICE: Final = pb.DESCRIPTOR.services_by_name["SignalingService"].full_name
+METADATA_ENTRY_BYTES: Final = 32  # what HTTP/2 reckons for each entry (RFC 9113 §6.5.2)
+
+log = structlog.get_logger()
+
+Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+class SignalingServicer:
+    """Serves `signaling.v1.SignalingService`.
+
+    Args:
+        service: what its streams work with.
+        streams: where they are kept while they are open.
+        metadata_bytes: of one request, at most.
+    """
+
+    def __init__(self, service: Service, streams: Streams, metadata_bytes: int) -> None:
+        self._service = service
+        self._streams = streams
+        self._metadata_bytes = metadata_bytes
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """The methods, as `grpc.aio.Server.add_generic_rpc_handlers` takes them."""
+        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "Connect": grpc.stream_stream_rpc_method_handler(self.connect),
+            "GetIceServers": grpc.unary_unary_rpc_method_handler(self.get_ice_servers),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
+
+    async def connect(self, _requests: object, context: Context) -> None:
+        """The stream of one device."""
+        await _guard(context, lambda: self._connect(context))
+
+    async def get_ice_servers(self, request: bytes, context: Context) -> bytes:
+        """Servers and credentials for a device."""
+        servers: list[pb.IceServer] = []
+
+        async def get() -> None:
+            self._identify(context)
+            try:
+                pb.GetIceServersRequest.FromString(request)
+            except DecodeError:
+                raise StreamEndedError(errors.NO_REQUEST) from None
+            servers.extend(self._service.ice.issue(self._service.clock.now()))
+
+        await _guard(context, get)
+        return pb.GetIceServersResponse(servers=servers).SerializeToString()
+
+    async def _connect(self, context: Context) -> Status | None:
+        device = self._identify(context)
+        if self._streams.is_draining:
+            return errors.DRAINING
+
+        async def read() -> bytes | None:
+            data = await context.read()
+            return data if isinstance(data, bytes) else None  # grpc.aio.EOF
+
+        stream = Stream(device, self._service, read, context.write)
+        self._streams.add(stream)
+        try:
+            return await stream.run()
+        finally:
+            self._streams.remove(stream)
+
+    def _identify(self, context: Context) -> Device:
+        metadata = tuple(context.invocation_metadata() or ())
+        # a client that never acknowledges our SETTINGS gets past gRPC's own limit
+        size = sum(len(key) + len(value) + METADATA_ENTRY_BYTES for key, value in metadata)
+        if size > self._metadata_bytes:
+            raise StreamEndedError(errors.METADATA_TOO_LARGE)
+        return dev_identity(metadata)
+
+
+async def _guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> None:
+    """Let nothing out of a handler but a status and a fixed text."""
+    try:
+        status = await serve()
+    except StreamEndedError as error:
+        status = error.how
+    except grpc.aio.InternalError:
+        return  # the connection was lost in the middle of a write
+    except Exception:
+        error_id = secrets.token_hex(4)
+        log.exception("rpc_failed", error_id=error_id)
+        status = Status(errors.INTERNAL.code, f"{errors.INTERNAL.text} {error_id}")
+    if status is not None:
+        context.set_code(status.code)
+        context.set_details(status.text)

@@ -1,0 +1,362 @@
+"""One device's stream, whatever carries its bytes.
+
+Two tasks with one lifetime: the caller's writes, and one that reads. The
+writer alone decides when the stream ends, and never inside a write.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from google.protobuf.message import DecodeError
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.clock import Clock, Timer, sleep
+from signaling_service.core.errors import (
+    AckTooHighError,
+    FencedError,
+    MailboxFullError,
+    RateLimitedError,
+    RefusedError,
+    TooManyDevicesError,
+)
+from signaling_service.core.mailbox import Entry
+from signaling_service.core.model import Device
+from signaling_service.core.requests import check_hello
+from signaling_service.core.rules import Limits, Rules
+from signaling_service.ice import IceServers
+from signaling_service.registry import CallRegistry, Connection
+from signaling_service.transport import errors
+from signaling_service.transport.errors import Status, StreamEndedError
+from signaling_service.transport.pacing import Rates, TokenBucket
+from signaling_service.transport.writes import WriteWatch
+
+HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
+ACK_DELAY: Final = 0.2  # s; an ack waits this long for something to ride on
+ACK_EVERY: Final = 32  # requests; or for this many
+MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
+
+log = structlog.get_logger()
+
+Read = Callable[[], Awaitable[bytes | None]]  # None: the device has half-closed
+Write = Callable[[bytes], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What every stream of a node works with."""
+
+    registry: CallRegistry
+    clock: Clock
+    rules: Rules
+    rates: Rates
+    ice: IceServers
+    writes: WriteWatch
+
+
+class Stream:
+    """A device's stream: `run` it once; `wake` and `send` it from outside."""
+
+    __slots__ = (
+        "_ack_timer",
+        "_ack_wanted",
+        "_acked",
+        "_buckets",
+        "_connection",
+        "_device",
+        "_end",
+        "_is_half_closed",
+        "_is_interruptible",
+        "_is_woken",
+        "_processed",
+        "_read_bytes",
+        "_room",
+        "_sent",
+        "_service",
+        "_task",
+        "_unnumbered",
+        "_waiter",
+        "_write_bytes",
+    )
+
+    def __init__(self, device: Device, service: Service, read: Read, write: Write) -> None:
+        self._device = device
+        self._service = service
+        self._read_bytes = read
+        self._write_bytes = write
+        self._task: asyncio.Task[object] | None = None
+        self._connection: Connection | None = None
+        self._end: Status | None = None
+        self._is_half_closed = False
+        self._is_interruptible = False  # the reader waits, and may be cancelled
+        self._is_woken = False
+        self._waiter: asyncio.Future[None] | None = None  # lighter than an Event
+        self._unnumbered: list[pb.ConnectResponse] = []
+        self._room: asyncio.Event | None = None  # the reader waits for room in it
+        self._sent = 0  # the highest response seq written
+        self._processed = 0  # the highest request seq processed
+        self._acked = 0  # the highest request seq acknowledged
+        self._ack_wanted = False
+        self._ack_timer: Timer | None = None
+        self._buckets: dict[str, TokenBucket] = {}
+
+    async def run(self) -> Status | None:
+        """Serve the device; returns how the stream ends, None after a half-close."""
+        self._task = asyncio.current_task()
+        reader = asyncio.create_task(self._read_all())
+        timer = self._service.clock.call_later(HELLO_TIMEOUT, self._expect_connection)
+        try:
+            return await self._write_all()
+        except asyncio.CancelledError:
+            if self._end != errors.WRITE_STUCK:
+                raise  # the device has cancelled, or its connection is lost
+            return self._end
+        finally:
+            timer.cancel()
+            self._service.writes.ended(self)
+            self.end(errors.INTERNAL)  # a reader that is busy reads no more
+            if self._is_interruptible:
+                reader.cancel()
+            await asyncio.wait([reader])
+            if self._ack_timer is not None:
+                self._ack_timer.cancel()
+            if self._connection is not None:
+                await self._service.registry.disconnect(self._connection.stream)
+
+    def wake(self) -> None:
+        """There may be something to write."""
+        self._is_woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def send(self, response: pb.ConnectResponse) -> None:
+        """Write an unnumbered response soon."""
+        self._unnumbered.append(response)
+        self.wake()
+
+    def end(self, how: Status) -> None:
+        """End the stream soon, unless it ends already."""
+        self._end = self._end or how
+        self.wake()
+
+    def give_up(self) -> None:
+        """End the stream although it is inside a write."""
+        self._end = errors.WRITE_STUCK
+        if self._task is not None:
+            self._task.cancel()
+
+    def _expect_connection(self) -> None:
+        if self._connection is None:
+            self.end(errors.HELLO_TIMEOUT)
+
+    # writing
+
+    async def _write_all(self) -> Status | None:
+        """Write what there is, until the stream ends."""
+        while self._end is None:
+            await self._wait()
+            is_last = self._is_half_closed
+            await self._write_unnumbered()
+            if self._connection is not None:
+                await self._write_mailbox(self._connection)
+                if self._ack_wanted or (is_last and self._processed > self._acked):
+                    await self._write_frame(b"", seq=0)
+            if is_last:
+                break
+        return self._end
+
+    async def _wait(self) -> None:
+        """Wait until somebody has called `wake` since the last time."""
+        if not self._is_woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+            self._waiter = None
+        self._is_woken = False
+
+    async def _write_unnumbered(self) -> None:
+        while self._unnumbered and self._end is None:
+            await self._write_frame(self._unnumbered.pop(0).SerializeToString(), seq=0)
+        if self._room is not None:
+            self._room.set()
+
+    async def _write_mailbox(self, connection: Connection) -> None:
+        try:
+            entries = await self._service.registry.read(connection.stream, self._sent)
+        except FencedError:
+            self.end(errors.REPLACED)
+            return
+        for entry in entries:
+            if self._end is not None:
+                return
+            await self._write_frame(self._complete(entry), entry.seq)
+            self._sent = entry.seq
+
+    async def _write_frame(self, body: bytes, seq: int) -> None:
+        """Write a response; fields of a message may come in parts (protobuf encoding)."""
+        head = pb.ConnectResponse(seq=seq, ack=self._processed)
+        self._acked = self._processed
+        self._ack_wanted = False
+        self._service.writes.began(self)
+        await self._write_bytes(head.SerializeToString() + body)
+        self._service.writes.ended(self)
+
+    def _complete(self, entry: Entry) -> bytes:
+        """The body as it is true now: the time left to ring, credentials that are fresh."""
+        if entry.ring_deadline is None and entry.kind != "reconnect":
+            return entry.body
+        now = self._service.clock.now()
+        response = pb.ConnectResponse.FromString(entry.body)
+        if entry.ring_deadline is None:
+            response.reconnect.ice_servers.extend(self._service.ice.issue(now))
+        else:
+            left = max(entry.ring_deadline - now, 0)
+            response.offer.ring_timeout.FromMilliseconds(round(left * 1000))
+        return response.SerializeToString()
+
+    # reading
+
+    async def _read_all(self) -> None:
+        """Read until the device half-closes or the stream ends; its end is the writer's to tell."""
+        try:
+            while self._end is None:
+                request = await self._next()
+                if request is None:
+                    self._is_half_closed = True
+                    break
+                await self._receive(request)
+        except StreamEndedError as error:
+            self.end(error.how)
+        except FencedError:
+            self.end(errors.REPLACED)
+        except AckTooHighError:
+            self.end(errors.ACK_TOO_HIGH)
+        except MailboxFullError:
+            self.end(errors.ERRORS_UNREAD)
+        except TooManyDevicesError:
+            self.end(errors.TOO_MANY_DEVICES)
+        except Exception:
+            log.exception("stream_failed", **self._device._asdict())
+            self.end(errors.INTERNAL)
+        self.wake()
+
+    async def _next(self) -> pb.ConnectRequest | None:
+        self._is_interruptible = True
+        data = await self._read_bytes()
+        self._is_interruptible = False
+        if data is None:
+            return None
+        try:
+            return pb.ConnectRequest.FromString(data)
+        except DecodeError:
+            raise StreamEndedError(errors.NO_REQUEST) from None
+
+    async def _receive(self, request: pb.ConnectRequest) -> None:
+        is_hello = request.WhichOneof("payload") == "hello"
+        if self._connection is None:
+            if not is_hello:
+                raise StreamEndedError(errors.NO_HELLO)
+            await self._connect(request)
+        elif is_hello:
+            raise StreamEndedError(errors.SECOND_HELLO)
+        elif request.seq and request.seq <= self._processed:  # a duplicate: acknowledged again
+            ack = pb.ConnectRequest(ack=request.ack)
+            await self._service.registry.dispatch(self._connection.stream, ack)
+            self._want_ack()
+        elif request.seq > self._processed + 1:
+            raise StreamEndedError(errors.SEQ_GAP)
+        else:
+            await self._process(self._connection, request)
+
+    async def _connect(self, request: pb.ConnectRequest) -> None:
+        if request.seq:
+            raise StreamEndedError(errors.NUMBERED_HELLO)
+        try:
+            check_hello(request.hello, self._service.rules.limits)
+        except RefusedError:
+            raise StreamEndedError(errors.BAD_HELLO) from None
+        connection = await self._service.registry.connect(self._device, request, self.wake)
+        self._processed = self._acked = connection.received
+        self._sent = connection.acked
+        self._unnumbered.insert(0, self._welcome(connection))
+        self._connection = connection
+        self.wake()
+
+    async def _process(self, connection: Connection, request: pb.ConnectRequest) -> None:
+        refusal = await self._pace(request)
+        error = await self._service.registry.dispatch(connection.stream, request, refusal)
+        if request.seq:
+            self._processed = request.seq
+            self._owe_ack()
+        elif error is not None:
+            await self._make_room()
+            self.send(error)
+
+    async def _pace(self, request: pb.ConnectRequest) -> RefusedError | None:
+        """Wait until the device may send this; an offer is refused instead."""
+        kind = request.WhichOneof("payload")
+        if kind is None and not request.seq:
+            return None
+        bucket, now = self._bucket(kind), self._service.clock.now()
+        delay = bucket.wait(now)
+        if delay and kind == "offer":
+            return RateLimitedError("offer: too many in a short time", retry_after=delay)
+        bucket.take()
+        if delay:
+            self._is_interruptible = True
+            await sleep(self._service.clock, delay)
+            self._is_interruptible = False
+        return None
+
+    def _bucket(self, kind: str | None) -> TokenBucket:
+        rates = self._service.rates
+        name = {"offer": "offers", "candidates": "candidates"}.get(kind or "", "others")
+        if name not in self._buckets:
+            self._buckets[name] = TokenBucket(getattr(rates, name), self._service.clock.now())
+        return self._buckets[name]
+
+    async def _make_room(self) -> None:
+        """Wait while too many unnumbered responses are unwritten."""
+        while len(self._unnumbered) >= MAX_UNNUMBERED and self._end is None:
+            self._room = asyncio.Event()
+            self._is_interruptible = True
+            await self._room.wait()
+            self._is_interruptible = False
+            self._room = None
+
+    def _owe_ack(self) -> None:
+        """See to it that the device hears what is processed."""
+        if self._processed - self._acked >= ACK_EVERY:
+            self._want_ack()
+        elif self._ack_timer is None:
+            self._ack_timer = self._service.clock.call_later(ACK_DELAY, self._ack_late)
+
+    def _ack_late(self) -> None:
+        self._ack_timer = None
+        if self._processed > self._acked:
+            self._want_ack()
+
+    def _want_ack(self) -> None:
+        self._ack_wanted = True
+        self.wake()
+
+    def _welcome(self, connection: Connection) -> pb.ConnectResponse:
+        rules, now = self._service.rules, self._service.clock.now()
+        welcome = pb.Welcome(
+            session_id=connection.session_id,
+            resumed=connection.is_resumed,
+            last_seq=connection.last_seq,
+            ice_servers=self._service.ice.issue(now),
+            limits=_limits(rules.limits),
+            calls=connection.calls,
+        )
+        welcome.resume_window.FromMilliseconds(round(rules.resume_window * 1000))
+        return pb.ConnectResponse(welcome=welcome)
+
+
+def _limits(limits: Limits) -> pb.Limits:
+    """The limits that a client can keep to."""
+    return pb.Limits(
+        **{field.name: getattr(limits, field.name) for field in pb.Limits.DESCRIPTOR.fields}
+    )
