@@ -1,0 +1,66 @@
+# One environment, two commands: `make run` starts the service, `make test` tests it.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long demo check format proto e2e bench wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(RUNS): pyproject.toml
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(READY): $(RUNS)
+	@echo "Setting up what tests need …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(RUNS) ## Start the service on 127.0.0.1:50051
+	$(BIN)/signaling-service serve
+
+test: $(READY) ## Run the tests (a few minutes)
+	$(BIN)/python -m pytest -n 2 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+
+test-long: $(READY) ## Run the property tests for long
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/core --timeout=3600
+
+demo: $(READY) ## Watch two WebRTC peers call each other
+	$(BIN)/python -m examples.demo
+
+check: $(READY) ## Lint, types, import rules, protos; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code
+	$(BIN)/buf breaking --against protos/baseline.binpb
+	VENV=$(VENV) scripts/check-proto.sh
+
+format: $(READY) ## Format code and protos
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/buf format --write
+
+proto: $(READY) ## Generate the stubs from protos/
+	VENV=$(VENV) scripts/proto.sh
+
+e2e: $(READY) ## Test against libwebrtc and buf curl (installs Debian packages)
+	scripts/install-e2e.sh
+	$(BIN)/python -m pytest tests/e2e --timeout=600
+
+bench: $(READY) ## Measure, side by side with a bare relay (some minutes)
+	$(BIN)/python -m benchmarks
+
+wheel: $(READY) ## Build the wheel
+	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean: ## Remove what was installed and built
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

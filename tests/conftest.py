@@ -1,0 +1,74 @@
+"""What every test may ask for: a running service, its clock, and people with devices."""
+
+import os
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from signaling_service.app import App
+from signaling_service.config import Settings
+from tests.clock import ManualClock
+from tests.devices import User
+
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+
+# how hard the property tests look: by default every run tries the same examples
+settings.register_profile(
+    "default", max_examples=300, derandomize=True, deadline=None, suppress_health_check=_SLOW
+)
+settings.register_profile(
+    "nightly", max_examples=2500, derandomize=False, deadline=None, suppress_health_check=_SLOW
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """The service's clock; nothing times out unless a test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture
+def service_settings() -> Settings:
+    """The service's settings; a test that wants others overrides this."""
+    return Settings(listen="127.0.0.1:0")
+
+
+@pytest.fixture
+async def app(service_settings: Settings, clock: ManualClock) -> AsyncIterator[App]:
+    """A running service on a port of its own."""
+    async with App(service_settings, clock) as running:
+        yield running
+
+
+@pytest.fixture
+async def person(app: App) -> AsyncIterator[Callable[[str], User]]:
+    """Makes users of the running service."""
+    users: list[User] = []
+
+    def make(user_id: str) -> User:
+        users.append(User(user_id, app.address))
+        return users[-1]
+
+    yield make
+    for user in users:
+        await user.close()
+
+
+@pytest.fixture
+def alice(person: Callable[[str], User]) -> User:
+    """The one who calls."""
+    return person("alice")
+
+
+@pytest.fixture
+def bob(person: Callable[[str], User]) -> User:
+    """The one who is called."""
+    return person("bob")
+
+
+@pytest.fixture
+def mallory(person: Callable[[str], User]) -> User:
+    """Nobody's friend."""
+    return person("mallory")
