@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -254,7 +254,7 @@ def _answer(decide: Decide, sender: Sender, call_id: str) -> Decide:
             return outcome
         error = _error(outcome.refusal, sender.seq, call_id)
         delivery = Delivery(sender.stream.device, error)
-        return replace(outcome, deliveries=(*outcome.deliveries, delivery))
+        return outcome._replace(deliveries=(*outcome.deliveries, delivery))
 
     return decide_and_answer
 

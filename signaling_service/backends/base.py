@@ -33,8 +33,7 @@ class Sender(NamedTuple):
     ack: int
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One call and what decides about it; `decide` is pure and may run more than once."""
 
     call_id: str
@@ -43,8 +42,7 @@ class Step:
     users: tuple[str, ...] = ()  # whom `decide` looks up
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """What a step came to. `full` are the devices that left too much of the call unacknowledged."""
 
     outcome: Outcome

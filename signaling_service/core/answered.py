@@ -79,8 +79,9 @@ def gone(turn: Turn, device: Device, event: Event) -> None:
 
 
 def overflow(turn: Turn, device: Device, _event: Event) -> None:
-    """A side has stopped listening."""
-    turn.end(ended(pb.END_REASON_PEER_GONE, device))
+    """A side has stopped listening; a loser's mailbox is its own affair."""
+    if device in (turn.call.caller.device, turn.peer(turn.call.caller.device).device):
+        turn.end(ended(pb.END_REASON_PEER_GONE, device))
 
 
 def _is_side(turn: Turn, device: Device, event: Event) -> bool:

@@ -78,7 +78,7 @@ def _answered_rows(state: State) -> Mapping[Row, tuple[State, ...]]:
         (Driver.PRESENCE, state, "attached"): (state,),
         (Driver.PRESENCE, state, "detached"): (state,),
         (Driver.PRESENCE, state, "gone"): (state, State.ENDED),
-        (Driver.PRESENCE, state, "overflow"): (State.ENDED,),
+        (Driver.PRESENCE, state, "overflow"): (state, State.ENDED),
     }
     for side in (Driver.CALLER, Driver.CALLEE):
         for kind in ("offer", "answer", "candidates", "app_message"):

@@ -1,11 +1,13 @@
 """The nouns of the call machine: devices, calls and their legs, events and outcomes.
 
-All of it is immutable; a step makes a new call out of the old one.
+All of it is immutable; a step makes a new call out of the old one. What every
+message makes anew is a tuple: a frozen dataclass takes four times as long.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from dataclasses import dataclass
+from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
 from signaling.v1 import signaling_pb2 as pb
@@ -38,7 +40,7 @@ class State(IntEnum):
 ANSWERED_STATES: Final = (State.ANSWERED, State.CONNECTED, State.RECONNECTING)
 
 
-class Driver(Enum):
+class Driver(StrEnum):
     """Who makes a call move: one of its two sides, time, or a device's session."""
 
     CALLER = "caller"
@@ -112,17 +114,15 @@ class Held(NamedTuple):
     candidates: pb.IceCandidates
 
 
-@dataclass(frozen=True, slots=True)
-class Relay:
+class Relay(NamedTuple):
     """What relaying candidates changes: the one part of a call that conflicts with no other."""
 
     # sender: its ICE generation, and how many candidates it sent for it
-    counts: Mapping[Device, tuple[str, int]] = field(default_factory=dict)
+    counts: Mapping[Device, tuple[str, int]] = MappingProxyType({})
     held: tuple[Held, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call, from its first offer until the service forgets it. Times are seconds."""
 
     call_id: str
@@ -134,13 +134,17 @@ class Call:
     offer: pb.SdpOffer | None  # as it came; gone once the call no longer rings
     is_barred: bool  # the callee must not notice: no device ever rings
     ring_deadline: float
-    legs: Mapping[Device, Leg] = field(default_factory=dict)
+    legs: Mapping[Device, Leg] = MappingProxyType({})
     callee: Side | None = None  # once answered
-    negotiation: Negotiation = field(default=Negotiation(0, None))
-    quality: Quality = field(default=Quality())
-    relay: Relay = field(default=Relay())
+    negotiation: Negotiation = Negotiation(0, None)
+    quality: Quality = Quality()
     ended: pb.CallEnded | None = None
     deadline: float = 0.0  # when the clock drives the call next
+    relay: Relay = Relay()  # the last, so that a candidate can replace it at little cost
+
+    def with_relay(self, relay: Relay) -> "Call":
+        """The same call, but for what relaying changes."""
+        return self._make((*self[:-1], relay))
 
     @property
     def live_legs(self) -> list[Leg]:
@@ -148,8 +152,7 @@ class Call:
         return [leg for leg in self.legs.values() if leg.is_live]
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happens to a call: a device's request, the clock, or a session's fate.
 
     `kind` is the name of the request's payload, or `deadline`, `attached`,
@@ -160,11 +163,10 @@ class Event:
     kind: str
     device: Device | None = None
     session: int = 0
-    request: pb.ConnectRequest = field(default_factory=pb.ConnectRequest)
+    request: pb.ConnectRequest = pb.ConnectRequest()
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A message for the mailbox of a device."""
 
     device: Device
@@ -172,8 +174,7 @@ class Delivery:
     ring_deadline: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a step comes to. `call` is None when there is none, or no more.
 
     `refusal` is what the sender is told was wrong, beside what the step did.

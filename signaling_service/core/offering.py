@@ -129,12 +129,14 @@ def _targets(callee: User, offer: pb.SdpOffer, sender: Device) -> list[tuple[Dev
 def _crossing_call(
     turn: Turn, sender: Device, callee: User, targets: list[tuple[Device, Presence]]
 ) -> Call | None:
-    """The earlier call that rings at `sender` and comes from a device this one would ring."""
+    """The earliest call that rings at `sender` and comes from a device this one would ring."""
     caller = turn.directory.user(sender.user_id)
     reached = {device for device, _ in targets}
-    for call_id in callee.placed.keys() & caller.received.keys():
+    crossing = []
+    for call_id in sorted(callee.placed.keys() & caller.received.keys()):
         call = turn.directory.call(call_id)
         leg = call.legs.get(sender)
-        if leg is not None and leg.is_live and call.caller.device in reached:
-            return call
-    return None
+        is_ringing = leg is not None and leg.is_live and call.deadline > turn.now
+        if is_ringing and call.caller.device in reached:
+            crossing.append(call)
+    return min(crossing, key=lambda call: call.created_at, default=None)

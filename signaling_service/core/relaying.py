@@ -26,8 +26,7 @@ def candidates(turn: Turn, sender: Device, event: Event) -> None:
     is_ringing = call.state is State.RINGING
     known = _generations(turn, sender)
     ufrags = [ufrag_of(candidate) for candidate in message.candidates]
-    stale = [index for index, ufrag in enumerate(ufrags) if is_stale(ufrag, known)]
-    if stale:
+    if stale := [index for index, ufrag in enumerate(ufrags) if is_stale(ufrag, known)]:
         turn.refusal = StaleCandidateError(
             "candidates.candidates: of an ICE generation that this device has left",
             candidate_indexes=stale,

@@ -14,8 +14,8 @@ MAX_ID_LENGTH: Final = 128
 MAX_TEXT_BYTES: Final = 1024  # Hangup.text
 MAX_CONTENT_TYPE_BYTES: Final = 128
 MAX_AGENT_BYTES: Final = 256
+MAX_TOKEN_LENGTH: Final = 256  # of a mid, and of an ice-ufrag (RFC 8839 §5.4)
 CALL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
-LINE_BREAKS: Final = re.compile(r"[\r\n\0]")
 
 
 def is_valid_call_id(call_id: str) -> bool:
@@ -88,20 +88,22 @@ def _check_candidates(message: pb.IceCandidates, limits: Limits) -> None:
             f"candidates.candidates: {count}, at most {limits.candidates_per_message} in a message"
         )
     for index, candidate in enumerate(message.candidates):
-        if len(candidate.candidate) * 4 > limits.candidate_bytes:  # else it can't be too large
-            _check_bytes(
-                f"candidates.candidates[{index}].candidate",
-                candidate.candidate,
-                limits.candidate_bytes,
+        line = candidate.candidate
+        # a character has up to 4 bytes: most lines need no closer look
+        if len(line) * 4 > limits.candidate_bytes:
+            _check_bytes(f"{_nth(index)}.candidate", line, limits.candidate_bytes)
+        if "\n" in line or "\r" in line or "\0" in line:
+            raise InvalidMessageError(f"{_nth(index)}.candidate: has a line break or NUL")
+        if len(candidate.sdp_mid) > MAX_TOKEN_LENGTH:
+            raise TooLargeError(f"{_nth(index)}.sdp_mid: at most {MAX_TOKEN_LENGTH} characters")
+        if len(candidate.username_fragment) > MAX_TOKEN_LENGTH:
+            raise TooLargeError(
+                f"{_nth(index)}.username_fragment: at most {MAX_TOKEN_LENGTH} characters"
             )
-        if LINE_BREAKS.search(candidate.candidate):
-            raise InvalidMessageError(
-                f"candidates.candidates[{index}].candidate: has a line break or NUL"
-            )
-        _check_bytes(f"candidates.candidates[{index}].sdp_mid", candidate.sdp_mid, 256)
-        _check_bytes(
-            f"candidates.candidates[{index}].username_fragment", candidate.username_fragment, 256
-        )
+
+
+def _nth(index: int) -> str:
+    return f"candidates.candidates[{index}]"
 
 
 def _check_reject(reject: pb.Reject, _limits: Limits) -> None:

@@ -59,12 +59,12 @@ class Turn:
 
     def change(self, **fields: Any) -> None:
         """Change fields of the call, and reckon its deadline again."""
-        call = replace(self.call, **fields)
-        self._call = replace(call, deadline=_deadline(call))
+        call = self.call._replace(**fields)
+        self._call = call._replace(deadline=_deadline(call))
 
     def relay(self, relay: Relay) -> None:
         """Change what relaying changes; no deadline hangs on that."""
-        self._call = replace(self.call, relay=relay)
+        self._call = self.call.with_relay(relay)
 
     def change_side(self, device: Device, **fields: Any) -> None:
         """Change fields of the side that `device` is."""
@@ -125,8 +125,7 @@ class Turn:
             told = ended if is_actor or others is None else others
             self.tell(leg.device, ended=told)
             legs[leg.device] = replace(leg, ended=told)
-        self._call = replace(
-            call,
+        self._call = call._replace(
             state=State.ENDED,
             offer=None,
             legs=legs,
