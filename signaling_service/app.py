@@ -12,8 +12,8 @@ from signaling_service.clock import Clock, SystemClock, sleep
 from signaling_service.config import Settings
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.server import Server
+from signaling_service.transport.service import Service
 from signaling_service.transport.servicer import SignalingServicer
-from signaling_service.transport.stream import Service
 from signaling_service.transport.streams import Streams
 from signaling_service.transport.writes import WriteWatch
 

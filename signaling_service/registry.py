@@ -130,7 +130,9 @@ class CallRegistry:
             refusal = self._check(request, kind)
         event = Event(kind or "", stream.device, stream.session, request)
         decide = self._decide(event) if refusal is None else _refuse(refusal)
-        call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+        call_id = request.call_id
+        if refusal is not None and not is_valid_call_id(call_id):
+            call_id = ""
         users: tuple[str, ...] = ()
         if kind in ("offer", "answer"):
             users = (stream.device.user_id, request.offer.recipient_user_id)
@@ -273,9 +275,10 @@ def _snapshot(call: Call | None, device: Device) -> pb.CallSnapshot | None:
         snapshot.role = pb.CALL_ROLE_CALLER
         if call.callee is not None:
             snapshot.peer.CopyFrom(call.callee.device.message())
-    elif device in call.legs:
-        snapshot.role = pb.CALL_ROLE_CALLEE
-        snapshot.peer.CopyFrom(caller.message())
-    else:
+        return snapshot
+    leg = call.legs.get(device)
+    if leg is None or (leg.ended is not None and call.ended is None):
         return None
+    snapshot.role = pb.CALL_ROLE_CALLEE
+    snapshot.peer.CopyFrom(caller.message())
     return snapshot

@@ -5,6 +5,7 @@ A device is a real gRPC client on a real socket. What it hears comes in order:
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Sequence
 from typing import Any, Final
@@ -14,6 +15,8 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling.v1 import signaling_pb2_grpc
 
 PATIENCE: Final = 10.0  # s; longer than anything takes on a busy machine
+# connections of its own, and straight to the service whatever the environment says
+CHANNEL_OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 _CALL_NUMBERS = itertools.count(1)
 
 
@@ -39,6 +42,7 @@ class Device:
         self.seq = 0  # the last request's
         self.received = 0  # the last response's
         self.acked_by_service = 0
+        self.bare_acks: list[int] = []  # the acks that came alone
         self._channel: grpc.aio.Channel | None = None
         self._stream: grpc.aio.StreamStreamCall[pb.ConnectRequest, pb.ConnectResponse] | None = None
         self._heard: asyncio.Queue[pb.ConnectResponse | None] = asyncio.Queue()
@@ -50,20 +54,29 @@ class Device:
         """The device as the wire names it."""
         return pb.Device(user_id=self.user.user_id, device_id=self.device_id)
 
+    @property
+    def identity(self) -> tuple[tuple[str, str], ...]:
+        """The request metadata that says whose stream it is."""
+        return (("user-id", self.user.user_id), ("device-id", self.device_id))
+
     # the stream
 
     async def opens(self, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         """Open a stream and say nothing."""
-        if metadata is None:
-            metadata = (("user-id", self.user.user_id), ("device-id", self.device_id))
-        self._channel = grpc.aio.insecure_channel(
-            self.user.address, options=(("grpc.use_local_subchannel_pool", 1),)
-        )
+        self._channel = grpc.aio.insecure_channel(self.user.address, options=CHANNEL_OPTIONS)
+        async with asyncio.timeout(PATIENCE):
+            await self._channel.channel_ready()
         self._stream = signaling_pb2_grpc.SignalingServiceStub(self._channel).Connect(
-            metadata=tuple(metadata)
+            metadata=self.identity if metadata is None else tuple(metadata)
         )
         self._heard = asyncio.Queue()
         self._reader = asyncio.create_task(self._read(self._stream))
+
+    async def is_noticed(self) -> None:
+        """Wait until the service has begun the stream: it answers the connection's next request."""
+        assert self._channel is not None
+        stub = signaling_pb2_grpc.SignalingServiceStub(self._channel)
+        await stub.GetIceServers(pb.GetIceServersRequest(), metadata=self.identity)
 
     async def connects(self, hello: pb.Hello | None = None) -> pb.Welcome:
         """Begin a session that remembers nothing of one before."""
@@ -109,10 +122,18 @@ class Device:
         """Send a request, numbered unless `seq` says otherwise; returns its seq."""
         if seq is None:
             seq = self.seq = self.seq + 1
-        request = pb.ConnectRequest(seq=seq, ack=ack, call_id=call, **payload)
+        await self.writes(pb.ConnectRequest(seq=seq, ack=ack, call_id=call, **payload))
+        return seq
+
+    async def writes(self, request: pb.ConnectRequest) -> None:
+        """Send a request as it is."""
         assert self._stream is not None
         await self._stream.write(request)
-        return seq
+
+    async def tries_to_send(self, **fields: Any) -> None:
+        """Send a request, though the stream may end in this instant."""
+        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await self.sends(**fields)
 
     async def acks(self, seq: int) -> None:
         """Send a bare ack."""
@@ -232,6 +253,8 @@ class Device:
                 self._ack_moved.set()
                 if response.WhichOneof("payload") is not None:
                     heard.put_nowait(response)
+                else:
+                    self.bare_acks.append(response.ack)
         except grpc.aio.AioRpcError:  # its status is asked for where it matters
             heard.put_nowait(None)
         else:

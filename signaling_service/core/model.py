@@ -144,7 +144,7 @@ class Call(NamedTuple):
 
     def with_relay(self, relay: Relay) -> "Call":
         """The same call, but for what relaying changes."""
-        return self._make((*self[:-1], relay))
+        return Call._make((*self[:-1], relay))
 
     @property
     def live_legs(self) -> list[Leg]:

@@ -1,6 +1,10 @@
 """How fast a device may send. Too fast is slowed down; only offers are refused."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+
+BUCKETS: Final[Mapping[str, str]] = {"offer": "offers", "candidates": "candidates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +44,27 @@ class TokenBucket:
     def take(self) -> None:
         """Take a token, on credit if there is none."""
         self._tokens -= 1
+
+
+class Pacer:
+    """The token buckets of one stream, each made when it is first needed."""
+
+    __slots__ = ("_buckets", "_rates")
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._buckets: dict[str, TokenBucket] = {}
+
+    def take(self, kind: str | None, now: float) -> float:
+        """Take a token for a message; returns how long it has to wait for it, in seconds.
+
+        An offer that would have to wait takes none: it is refused.
+        """
+        name = BUCKETS.get(kind or "", "others")
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = TokenBucket(getattr(self._rates, name), now)
+        delay = bucket.wait(now)
+        if not delay or name != "offers":
+            bucket.take()
+        return delay

@@ -20,7 +20,8 @@ from signaling_service.core.model import Device
 from signaling_service.transport import errors
 from signaling_service.transport.auth import dev_identity
 from signaling_service.transport.errors import Status, StreamEndedError
-from signaling_service.transport.stream import Service, Stream
+from signaling_service.transport.service import Service
+from signaling_service.transport.stream import Stream
 from signaling_service.transport.streams import Streams
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["SignalingService"].full_name

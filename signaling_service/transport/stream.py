@@ -6,14 +6,13 @@ writer alone decides when the stream ends, and never inside a write.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.clock import Clock, Timer, sleep
+from signaling_service.clock import Timer, sleep
 from signaling_service.core.errors import (
     AckTooHighError,
     FencedError,
@@ -25,15 +24,15 @@ from signaling_service.core.errors import (
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
 from signaling_service.core.requests import check_hello
-from signaling_service.core.rules import Limits, Rules
-from signaling_service.ice import IceServers
-from signaling_service.registry import CallRegistry, Connection
+from signaling_service.registry import Connection
 from signaling_service.transport import errors
 from signaling_service.transport.errors import Status, StreamEndedError
-from signaling_service.transport.pacing import Rates, TokenBucket
-from signaling_service.transport.writes import WriteWatch
+from signaling_service.transport.pacing import Pacer
+from signaling_service.transport.service import Service
+from signaling_service.transport.welcome import welcome
 
 HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
+FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
 ACK_DELAY: Final = 0.2  # s; an ack waits this long for something to ride on
 ACK_EVERY: Final = 32  # requests; or for this many
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
@@ -44,18 +43,6 @@ Read = Callable[[], Awaitable[bytes | None]]  # None: the device has half-closed
 Write = Callable[[bytes], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """What every stream of a node works with."""
-
-    registry: CallRegistry
-    clock: Clock
-    rules: Rules
-    rates: Rates
-    ice: IceServers
-    writes: WriteWatch
-
-
 class Stream:
     """A device's stream: `run` it once; `wake` and `send` it from outside."""
 
@@ -63,13 +50,16 @@ class Stream:
         "_ack_timer",
         "_ack_wanted",
         "_acked",
-        "_buckets",
         "_connection",
         "_device",
         "_end",
+        "_flush_timer",
+        "_hello_timer",
+        "_is_abandoned",
         "_is_half_closed",
         "_is_interruptible",
         "_is_woken",
+        "_pacer",
         "_processed",
         "_read_bytes",
         "_room",
@@ -90,6 +80,7 @@ class Stream:
         self._connection: Connection | None = None
         self._end: Status | None = None
         self._is_half_closed = False
+        self._is_abandoned = False  # the writer was called off, inside a write
         self._is_interruptible = False  # the reader waits, and may be cancelled
         self._is_woken = False
         self._waiter: asyncio.Future[None] | None = None  # lighter than an Event
@@ -99,31 +90,38 @@ class Stream:
         self._processed = 0  # the highest request seq processed
         self._acked = 0  # the highest request seq acknowledged
         self._ack_wanted = False
+        self._hello_timer: Timer | None = None
+        self._flush_timer: Timer | None = None
         self._ack_timer: Timer | None = None
-        self._buckets: dict[str, TokenBucket] = {}
+        self._pacer = Pacer(service.rates)
 
     async def run(self) -> Status | None:
         """Serve the device; returns how the stream ends, None after a half-close."""
         self._task = asyncio.current_task()
         reader = asyncio.create_task(self._read_all())
-        timer = self._service.clock.call_later(HELLO_TIMEOUT, self._expect_connection)
+        self._hello_timer = self._service.clock.call_later(HELLO_TIMEOUT, self._say_late)
         try:
             return await self._write_all()
         except asyncio.CancelledError:
-            if self._end != errors.WRITE_STUCK:
+            if not self._is_abandoned:
                 raise  # the device has cancelled, or its connection is lost
             return self._end
         finally:
-            timer.cancel()
             self._service.writes.ended(self)
             self.end(errors.INTERNAL)  # a reader that is busy reads no more
             if self._is_interruptible:
                 reader.cancel()
             await asyncio.wait([reader])
-            if self._ack_timer is not None:
-                self._ack_timer.cancel()
+            for timer in (self._hello_timer, self._flush_timer, self._ack_timer):
+                if timer is not None:
+                    timer.cancel()
             if self._connection is not None:
                 await self._service.registry.disconnect(self._connection.stream)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its hello was welcomed."""
+        return self._connection is not None
 
     def wake(self) -> None:
         """There may be something to write."""
@@ -143,13 +141,16 @@ class Stream:
 
     def give_up(self) -> None:
         """End the stream although it is inside a write."""
-        self._end = errors.WRITE_STUCK
+        self._end = self._end or errors.WRITE_STUCK
+        self._abandon()
+
+    def _abandon(self) -> None:
+        self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
 
-    def _expect_connection(self) -> None:
-        if self._connection is None:
-            self.end(errors.HELLO_TIMEOUT)
+    def _say_late(self) -> None:
+        self.end(errors.HELLO_TIMEOUT)
 
     # writing
 
@@ -158,8 +159,8 @@ class Stream:
         while self._end is None:
             await self._wait()
             is_last = self._is_half_closed
-            await self._write_unnumbered()
             if self._connection is not None:
+                await self._write_unnumbered()
                 await self._write_mailbox(self._connection)
                 if self._ack_wanted or (is_last and self._processed > self._acked):
                     await self._write_frame(b"", seq=0)
@@ -224,6 +225,8 @@ class Stream:
                 request = await self._next()
                 if request is None:
                     self._is_half_closed = True
+                    clock = self._service.clock
+                    self._flush_timer = clock.call_later(FLUSH_TIMEOUT, self._abandon)
                     break
                 await self._receive(request)
         except StreamEndedError as error:
@@ -279,8 +282,11 @@ class Stream:
         connection = await self._service.registry.connect(self._device, request, self.wake)
         self._processed = self._acked = connection.received
         self._sent = connection.acked
-        self._unnumbered.insert(0, self._welcome(connection))
+        self._unnumbered.insert(0, welcome(connection, self._service))
         self._connection = connection
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()
+            self._hello_timer = None
         self.wake()
 
     async def _process(self, connection: Connection, request: pb.ConnectRequest) -> None:
@@ -298,23 +304,14 @@ class Stream:
         kind = request.WhichOneof("payload")
         if kind is None and not request.seq:
             return None
-        bucket, now = self._bucket(kind), self._service.clock.now()
-        delay = bucket.wait(now)
+        delay = self._pacer.take(kind, self._service.clock.now())
         if delay and kind == "offer":
             return RateLimitedError("offer: too many in a short time", retry_after=delay)
-        bucket.take()
         if delay:
             self._is_interruptible = True
             await sleep(self._service.clock, delay)
             self._is_interruptible = False
         return None
-
-    def _bucket(self, kind: str | None) -> TokenBucket:
-        rates = self._service.rates
-        name = {"offer": "offers", "candidates": "candidates"}.get(kind or "", "others")
-        if name not in self._buckets:
-            self._buckets[name] = TokenBucket(getattr(rates, name), self._service.clock.now())
-        return self._buckets[name]
 
     async def _make_room(self) -> None:
         """Wait while too many unnumbered responses are unwritten."""
@@ -340,23 +337,3 @@ class Stream:
     def _want_ack(self) -> None:
         self._ack_wanted = True
         self.wake()
-
-    def _welcome(self, connection: Connection) -> pb.ConnectResponse:
-        rules, now = self._service.rules, self._service.clock.now()
-        welcome = pb.Welcome(
-            session_id=connection.session_id,
-            resumed=connection.is_resumed,
-            last_seq=connection.last_seq,
-            ice_servers=self._service.ice.issue(now),
-            limits=_limits(rules.limits),
-            calls=connection.calls,
-        )
-        welcome.resume_window.FromMilliseconds(round(rules.resume_window * 1000))
-        return pb.ConnectResponse(welcome=welcome)
-
-
-def _limits(limits: Limits) -> pb.Limits:
-    """The limits that a client can keep to."""
-    return pb.Limits(
-        **{field.name: getattr(limits, field.name) for field in pb.Limits.DESCRIPTOR.fields}
-    )

@@ -45,6 +45,9 @@ class Streams:
         """Ask every device to go elsewhere, one after the other, within `deadline` seconds."""
         self.is_draining = True
         for index, stream in enumerate(self._streams):
+            if not stream.is_open:
+                stream.end(errors.DRAINING)
+                continue
             wait = deadline * DRAIN_SPREAD * index / len(self._streams)
             draining = pb.Draining(reconnect_after=_duration(wait), deadline=_duration(deadline))
             stream.send(pb.ConnectResponse(draining=draining))

@@ -1,0 +1,22 @@
+"""What every stream of a node works with."""
+
+from dataclasses import dataclass
+
+from signaling_service.clock import Clock
+from signaling_service.core.rules import Rules
+from signaling_service.ice import IceServers
+from signaling_service.registry import CallRegistry
+from signaling_service.transport.pacing import Rates
+from signaling_service.transport.writes import WriteWatch
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts of a node that its streams share."""
+
+    registry: CallRegistry
+    clock: Clock
+    rules: Rules
+    rates: Rates
+    ice: IceServers
+    writes: WriteWatch
