@@ -273,8 +273,8 @@ def _snapshot(call: Call | None, device: Device) -> pb.CallSnapshot | None:
     snapshot = pb.CallSnapshot(call_id=call.call_id, state=pb.CallState.ValueType(call.state))
     if device == caller:
         snapshot.role = pb.CALL_ROLE_CALLER
-        if call.callee is not None:
-            snapshot.peer.CopyFrom(call.callee.device.message())
+        nobody_yet = pb.Device(user_id=call.callee_user_id)
+        snapshot.peer.CopyFrom(call.callee.device.message() if call.callee else nobody_yet)
         return snapshot
     leg = call.legs.get(device)
     if leg is None or (leg.ended is not None and call.ended is None):

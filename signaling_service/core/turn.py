@@ -11,6 +11,7 @@ from signaling_service.core.model import (
     Delivery,
     Device,
     Directory,
+    LegState,
     Outcome,
     Quality,
     Relay,
@@ -124,7 +125,7 @@ class Turn:
             is_actor = leg.device.message() == ended.ended_by
             told = ended if is_actor or others is None else others
             self.tell(leg.device, ended=told)
-            legs[leg.device] = replace(leg, ended=told)
+            legs[leg.device] = replace(leg, state=LegState.LOST, ended=told)
         self._call = call._replace(
             state=State.ENDED,
             offer=None,

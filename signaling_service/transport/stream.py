@@ -224,6 +224,8 @@ class Stream:
             while self._end is None:
                 request = await self._next()
                 if request is None:
+                    if self._connection is None:
+                        raise StreamEndedError(errors.NO_HELLO)
                     self._is_half_closed = True
                     clock = self._service.clock
                     self._flush_timer = clock.call_later(FLUSH_TIMEOUT, self._abandon)
@@ -306,7 +308,9 @@ class Stream:
             return None
         delay = self._pacer.take(kind, self._service.clock.now())
         if delay and kind == "offer":
-            return RateLimitedError("offer: too many in a short time", retry_after=delay)
+            rate = self._service.rates.offers
+            limit = f"at most {rate.burst:g} at once, then {rate.per_second:g} a second"
+            return RateLimitedError(f"offer: {limit}", retry_after=delay)
         if delay:
             self._is_interruptible = True
             await sleep(self._service.clock, delay)

@@ -1,0 +1,91 @@
+/**
+ * What every scenario needs: deadlines, findings as JSON lines on stdout, and
+ * an exit code that is not 0 when anything at all went wrong.
+ *
+ * @module scenario
+ */
+import { parseArgs } from "node:util";
+
+/**
+ * A promise with its two handles outside.
+ *
+ * @template T
+ * @returns {{promise: Promise<T>, resolve: (value?: T) => void, reject: (reason: Error) => void}}
+ */
+export function deferred() {
+  const handles = {};
+  handles.promise = new Promise((resolve, reject) => {
+    Object.assign(handles, { resolve, reject });
+  });
+  return handles;
+}
+
+/**
+ * Waits for a promise, but not for ever.
+ *
+ * @template T
+ * @param {number} milliseconds
+ * @param {string} what named by the error when the deadline passes
+ * @param {Promise<T>} promise
+ * @returns {Promise<T>}
+ */
+export async function within(milliseconds, what, promise) {
+  let timer;
+  const deadline = new Promise((_, reject) => {
+    const late = () => reject(new Error(`${what}: not within ${milliseconds} ms`));
+    timer = setTimeout(late, milliseconds);
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * Throws unless a claim holds.
+ *
+ * @param {boolean} claim
+ * @param {string} message
+ */
+export function ensure(claim, message) {
+  if (!claim) throw new Error(message);
+}
+
+/**
+ * Prints one finding as a JSON line.
+ *
+ * @param {string} event
+ * @param {object} [fields]
+ */
+export function report(event, fields = {}) {
+  process.stdout.write(`${JSON.stringify({ event, ...fields })}\n`);
+}
+
+/**
+ * Runs a scenario and ends the process: 0 when it returned, 1 when it threw or
+ * anything it left running did.
+ *
+ * The process is ended by hand in any case: libwebrtc's threads crash when V8
+ * is torn down under them.
+ *
+ * @param {(options: {address: string, rounds: number}) => Promise<void>} scenario
+ */
+export async function run(scenario) {
+  const fail = (error) => {
+    report("failed", { reason: error.stack ?? String(error) });
+    process.exit(1);
+  };
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  const { values } = parseArgs({
+    options: { address: { type: "string" }, rounds: { type: "string", default: "1" } },
+  });
+  try {
+    ensure(values.address !== undefined, "--address is missing");
+    await scenario({ address: values.address, rounds: Number(values.rounds) });
+  } catch (error) {
+    fail(error);
+  }
+  process.exit(0);
+}
