@@ -1,9 +1,8 @@
 """The call registry: the only writer of calls. It carries requests to them, and fires deadlines."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 from signaling.v1 import signaling_pb2 as pb
@@ -13,7 +12,6 @@ from signaling_service.backends.base import (
     Attached,
     Backend,
     Decide,
-    Due,
     Over,
     Sender,
     Step,
@@ -26,8 +24,6 @@ from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Delivery, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
-
-SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 
 log = structlog.get_logger()
 
@@ -220,19 +216,20 @@ class CallRegistry:
             await self._is_due.wait()
             self._is_due.clear()
             self._timer_at = float("inf")
-            try:
-                await self._fire(await self._backend.due())
-            except Exception:
-                log.exception("sweep_failed")
-                self._remind(self._clock.now() + SWEEP_RETRY)
+            due = await self._backend.due()
+            for call_id in due.calls:
+                await self._fire(self._step(call_id, Event("deadline")))
+            for over in due.sessions:
+                await self._fire(self._end_session(over))
+            if due.next_at is not None:
+                self._remind(due.next_at)
 
-    async def _fire(self, due: Due) -> None:
-        for call_id in due.calls:
-            await self._step(call_id, Event("deadline"))
-        for over in due.sessions:
-            await self._end_session(over)
-        if due.next_at is not None:
-            self._remind(due.next_at)
+    async def _fire(self, work: Coroutine[None, None, object]) -> None:
+        """Do one thing that is due; what goes wrong with it keeps nothing else waiting."""
+        try:
+            await work
+        except Exception:
+            log.exception("sweep_failed")
 
 
 def _nothing(call: Call | None, _directory: Directory, _now: float) -> Outcome:

@@ -55,8 +55,15 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move on, and fire what comes due on the way: in order, each at its own time."""
         until = self._now + seconds
-        while (at := self.next_at) is not None and at <= until:
-            timer = heapq.heappop(self._timers)[2]
-            self._now = max(self._now, at)
-            timer.fire()
-        self._now = max(self._now, until)
+        while self.fire_next(until):
+            pass
+
+    def fire_next(self, until: float) -> bool:
+        """Move on to the next timer and fire it, or to `until` if none comes before."""
+        at = self.next_at
+        if at is None or at > until:
+            self._now = max(self._now, until)
+            return False
+        self._now = max(self._now, at)
+        heapq.heappop(self._timers)[2].fire()
+        return True

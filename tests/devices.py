@@ -5,7 +5,6 @@ A device is a real gRPC client on a real socket. What it hears comes in order:
 """
 
 import asyncio
-import contextlib
 import itertools
 from collections.abc import Sequence
 from typing import Any, Final
@@ -129,11 +128,6 @@ class Device:
         """Send a request as it is."""
         assert self._stream is not None
         await self._stream.write(request)
-
-    async def tries_to_send(self, **fields: Any) -> None:
-        """Send a request, though the stream may end in this instant."""
-        with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            await self.sends(**fields)
 
     async def acks(self, seq: int) -> None:
         """Send a bare ack."""

@@ -166,8 +166,11 @@ class MemoryBackend:
     async def end(self, over: Over) -> None:
         """See `Backend.end`."""
         device = over.device
-        user = self._users[device.user_id]
-        session = user.sessions.pop(device.device_id)
+        sessions = self.user(device.user_id).sessions
+        session = sessions.get(device.device_id)
+        if session is None or session.session != over.session:
+            return  # somebody else has ended it
+        del sessions[device.device_id]
         self._drop_if_empty(device.user_id)
         unheard = dict(session.mailbox.endings())
         if not session.is_confirmed:
@@ -246,7 +249,9 @@ class MemoryBackend:
         if departed is not None and departed.forget_at <= now:
             del self._departed[device]
         session = self.user(device.user_id).sessions.get(device.device_id)
-        if session is None or session.is_connected or session.expires_at > now:
+        if session is None or session.is_connected or session.is_over:
+            return []
+        if session.expires_at > now:
             return []
         return [self._void(device, session)]
 
@@ -300,7 +305,8 @@ class MemoryBackend:
 
     def _remind(self, when: float, key: str | Device) -> None:
         if len(self._due) >= self._due_bound:
-            self._due = [entry for entry in self._due if self._holds(entry[0], entry[2])]
+            held = {(when, key): order for when, order, key in self._due if self._holds(when, key)}
+            self._due = [(when, order, key) for (when, key), order in held.items()]
             heapq.heapify(self._due)
             self._due_bound = 2 * len(self._due) + DUE_SLACK
         self._due_count += 1  # the order of equal times; keys of two kinds don't compare

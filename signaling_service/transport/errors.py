@@ -1,5 +1,6 @@
 """How a stream ends: a status and a fixed text, whatever went wrong inside."""
 
+import secrets
 from typing import Final, NamedTuple
 
 from grpc import StatusCode
@@ -38,3 +39,9 @@ DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
 BAD_IDENTITY: Final = Status(StatusCode.UNAUTHENTICATED, "user-id and device-id are needed")
 INTERNAL: Final = Status(StatusCode.INTERNAL, "internal error")
 METADATA_TOO_LARGE: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too much request metadata")
+
+
+def internal() -> tuple[str, Status]:
+    """An id for the log, and the status that tells the device of it and no more."""
+    error_id = secrets.token_hex(4)
+    return error_id, Status(INTERNAL.code, f"{INTERNAL.text} {error_id}")

@@ -7,7 +7,6 @@
 - A cancelled handler re-raises, else the client waits for a status for ever.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -82,7 +81,17 @@ class SignalingServicer:
             data = await context.read()
             return data if isinstance(data, bytes) else None  # grpc.aio.EOF
 
-        stream = Stream(device, self._service, read, context.write)
+        is_begun = False
+
+        async def write(data: bytes) -> None:
+            nonlocal is_begun
+            if not is_begun:
+                is_begun = True
+                # ahead of the first message: if that is stuck, a status can still follow
+                await context.send_initial_metadata(())
+            await context.write(data)
+
+        stream = Stream(device, self._service, read, write)
         self._streams.add(stream)
         try:
             return await stream.run()
@@ -107,9 +116,8 @@ async def _guard(context: Context, serve: Callable[[], Awaitable[Status | None]]
     except grpc.aio.InternalError:
         return  # the connection was lost in the middle of a write
     except Exception:
-        error_id = secrets.token_hex(4)
+        error_id, status = errors.internal()
         log.exception("rpc_failed", error_id=error_id)
-        status = Status(errors.INTERNAL.code, f"{errors.INTERNAL.text} {error_id}")
     if status is not None:
         context.set_code(status.code)
         context.set_details(status.text)

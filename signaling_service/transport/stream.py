@@ -29,6 +29,7 @@ from signaling_service.transport import errors
 from signaling_service.transport.errors import Status, StreamEndedError
 from signaling_service.transport.pacing import Pacer
 from signaling_service.transport.service import Service
+from signaling_service.transport.tasks import to_its_end
 from signaling_service.transport.welcome import welcome
 
 HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
@@ -109,14 +110,8 @@ class Stream:
         finally:
             self._service.writes.ended(self)
             self.end(errors.INTERNAL)  # a reader that is busy reads no more
-            if self._is_interruptible:
-                reader.cancel()
-            await asyncio.wait([reader])
-            for timer in (self._hello_timer, self._flush_timer, self._ack_timer):
-                if timer is not None:
-                    timer.cancel()
-            if self._connection is not None:
-                await self._service.registry.disconnect(self._connection.stream)
+            self._cancel_timers()
+            await to_its_end(self._leave(reader))
 
     @property
     def is_open(self) -> bool:
@@ -148,6 +143,20 @@ class Stream:
         self._is_abandoned = True
         if self._task is not None:
             self._task.cancel()
+
+    def _cancel_timers(self) -> None:
+        for timer in (self._hello_timer, self._flush_timer, self._ack_timer):
+            if timer is not None:
+                timer.cancel()
+
+    async def _leave(self, reader: asyncio.Task[None]) -> None:
+        """Let the reader come to its end, and the registry know."""
+        if self._is_interruptible:
+            reader.cancel()
+        await asyncio.wait([reader])
+        self._cancel_timers()
+        if self._connection is not None:
+            await self._service.registry.disconnect(self._connection.stream)
 
     def _say_late(self) -> None:
         self.end(errors.HELLO_TIMEOUT)
@@ -242,8 +251,9 @@ class Stream:
         except TooManyDevicesError:
             self.end(errors.TOO_MANY_DEVICES)
         except Exception:
-            log.exception("stream_failed", **self._device._asdict())
-            self.end(errors.INTERNAL)
+            error_id, status = errors.internal()
+            log.exception("stream_failed", error_id=error_id, **self._device._asdict())
+            self.end(status)
         self.wake()
 
     async def _next(self) -> pb.ConnectRequest | None:

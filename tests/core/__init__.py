@@ -1,0 +1,1 @@
+"""The call machine, without a server."""

@@ -1,0 +1,288 @@
+"""The service without a server: registry, memory backend, a clock, and apps that use them."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+import pytest
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.backends.base import Step, StreamId
+from signaling_service.backends.memory import MemoryBackend
+from signaling_service.core.errors import FencedError, MailboxFullError, RefusedError
+from signaling_service.core.model import (
+    ANSWERED_STATES,
+    Call,
+    Device,
+    Directory,
+    Event,
+    Outcome,
+    State,
+)
+from signaling_service.core.rules import ENDED_MEMORY, MAX_CALL_AGE, Limits, Rules
+from signaling_service.registry import CallRegistry
+from tests.clock import ManualClock
+from tests.core.app import App, Parties
+from tests.core.names import sdp
+from tests.core.observer import Observer
+
+T = TypeVar("T")
+
+# small, so that runs come to the limits
+RULES: Final = Rules(
+    has_relays=True,
+    limits=Limits(
+        unacked_messages=16, calls_per_device=3, ringing_per_user=3, candidates_per_generation=40
+    ),
+)
+TICK: Final = 0.001  # s; no two streams are lost in the same instant
+UNHEARD_FOR: Final = RULES.resume_window + ENDED_MEMORY
+
+
+class Simulation:
+    """Apps on devices, and the service that they call each other through."""
+
+    def __init__(self, devices: list[Device], observer: Observer) -> None:
+        self.observer = observer
+        self.clock = ManualClock(0.0)
+        self.backend = MemoryBackend(self.clock, RULES)
+        self.registry = CallRegistry(self.backend, self.clock, RULES)
+        self.parties: dict[str, Parties] = {}
+        self.apps = {device: App(device, self.parties) for device in devices}
+        self.held: dict[str, list[tuple[Device, int, str]]] = {}
+        self.offers: dict[str, pb.SdpOffer] = {}
+        self._tokens = 0
+        self._loop = asyncio.new_event_loop()
+        self._run(self._start())
+
+    # time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and whatever it brings happen when it is due."""
+        until = self.clock.now() + seconds
+        while self.clock.fire_next(until):
+            for _ in range(3):  # the sweeper wakes, sweeps, and sets its next timer
+                self._loop.call_soon(self._loop.stop)
+                self._loop.run_forever()
+        assert self.observer.journal.failures == []
+
+    # streams
+
+    def connect(self, app: App, *, resume: bool) -> None:
+        """A new stream; what may be lost on the way is sent again."""
+        request = app.hello(resume=resume and app.session_id is not None)
+        connection = self._run(self.registry.connect(app.device, request, lambda: None))
+        lost = self.clock.now() - app.dropped_at >= UNHEARD_FOR and not app.is_connected
+        in_flight = app.in_flight
+        app.welcome(connection, may_forget=lost)
+        app.in_flight = []
+        if connection.is_resumed:
+            app.confirm(request)
+            assert connection.received == app.seq - len(in_flight), "what was sent, but for the lost"
+            for again in in_flight:
+                self._dispatch(app, again)
+
+    def drop(self, app: App) -> None:
+        """Lose the stream."""
+        assert app.stream is not None
+        self._run(self.registry.disconnect(app.stream))
+        app.stream = None
+        app.dropped_at = self.clock.now()
+        self.advance(TICK)
+
+    def read(self, app: App, count: int = 1_000_000) -> None:
+        """Let the app process some of what it has to be told."""
+        assert app.stream is not None
+        for entry in self._run(self.registry.read(app.stream, app.processed))[:count]:
+            app.process(entry)
+
+    def ack(self, app: App) -> None:
+        """Acknowledge what was processed, with no request."""
+        assert app.stream is not None
+        request = pb.ConnectRequest(ack=app.processed)
+        self._run(self.registry.dispatch(app.stream, request))
+        app.confirm(request)
+
+    def check_fenced(self, stream: StreamId) -> None:
+        """A stream that a newer one has replaced can do nothing."""
+        bye = pb.ConnectRequest(seq=1_000_000, call_id="call-0", hangup=pb.Hangup())
+        for action in (self.registry.dispatch(stream, bye), self.registry.read(stream, 0)):
+            with pytest.raises(FencedError):
+                self._run(action)
+        self._run(self.registry.disconnect(stream))
+
+    # requests
+
+    def send(self, app: App, call_id: str, **payload: Any) -> RefusedError | None:
+        """Send a request; returns why it was refused, if it was."""
+        return self._dispatch(app, app.request(call_id, **payload))
+
+    def lose(self, app: App, call_id: str, **payload: Any) -> None:
+        """Send a request into a stream that is lost before it arrives."""
+        app.in_flight.append(app.request(call_id, **payload))
+        self.drop(app)
+
+    def place(self, app: App, offer: pb.SdpOffer) -> tuple[str, set[Device]]:
+        """Send a first offer; returns the id of the call, and the devices that it rings."""
+        call_id = f"call-{len(self.parties)}"
+        self.parties[call_id] = Parties(app.device, offer.recipient_user_id)
+        self.offers[call_id] = offer
+        self.send(app, call_id, offer=offer)
+        call = self.call(call_id)
+        return call_id, set(call.legs) if call is not None else set()
+
+    def token(self, app: App, prefix: str = "") -> str:
+        """A text that names its sender, and no other like it."""
+        self._tokens += 1
+        user_id, device_id = app.device
+        return f"{prefix}{user_id}/{device_id}#{self._tokens}"
+
+    def description(self, app: App, ufrag: str = "") -> str:
+        """A session description with a token in it."""
+        return sdp(ufrag, name=self.token(app))
+
+    def happen(self, call_id: str, event: Event) -> None:
+        """Let something happen to a call that comes from no request."""
+
+        def decide(call: Call | None, directory: Directory, now: float) -> Outcome:
+            return self.observer.handle(call, event, directory, now, RULES)
+
+        self._run(self.backend.apply(Step(call_id, decide)))
+
+    # what there is
+
+    def call(self, call_id: str) -> Call | None:
+        """The call, if the service knows of one."""
+        calls: dict[str, Call] = vars(self.backend)["_calls"]
+        return calls.get(call_id)
+
+    def calls(self, *states: State) -> list[Call]:
+        """The calls in one of these states, in the order of their ids."""
+        found = [self.call(call_id) for call_id in self.parties]
+        return [call for call in found if call is not None and call.state in states]
+
+    def connected(self, devices: list[Device]) -> list[App]:
+        """The apps of these devices that have a stream."""
+        return [self.apps[device] for device in devices if self.apps[device].is_connected]
+
+    def sides(self, call: Call) -> list[App]:
+        """The connected apps of the caller and, once answered, of the callee."""
+        sides = [side.device for side in (call.caller, call.callee) if side is not None]
+        return self.connected(sides)
+
+    def legs(self, call: Call) -> list[App]:
+        """The connected apps that may still answer."""
+        return self.connected([leg.device for leg in call.live_legs])
+
+    # the end
+
+    def come_to_rest(self) -> None:
+        """Let every app come back, and hear all that there is."""
+        for _ in range(2):  # what is sent again may tell others something
+            for app in self.apps.values():
+                if not app.is_connected:
+                    self.connect(app, resume=True)
+                self.read(app)
+                self.ack(app)
+
+    def leave(self) -> None:
+        """Let every app go, and all of it be forgotten."""
+        for app in self.apps.values():
+            if app.is_connected:
+                self.drop(app)
+        for seconds in (RULES.resume_window, ENDED_MEMORY, ENDED_MEMORY, MAX_CALL_AGE):
+            self.advance(seconds + 1)
+
+    def leftovers(self) -> list[str]:
+        """What is left of it."""
+        stores = vars(self.backend).items()
+        left = [name for name, store in stores if isinstance(store, dict | list) and store]
+        return left + (["a timer"] if self.clock.next_at is not None else [])
+
+    def close(self) -> None:
+        """Stop, and leave nothing running."""
+        self._run(self.registry.close())
+        self._loop.close()
+
+    async def _start(self) -> None:
+        self.registry.start()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run_until_complete(coroutine)
+
+    def _dispatch(self, app: App, request: pb.ConnectRequest) -> RefusedError | None:
+        assert app.stream is not None
+        before = self.call(request.call_id)
+        self.observer.refusal = None
+        try:
+            self._run(self.registry.dispatch(app.stream, request))
+        except MailboxFullError:
+            self.read(app)
+            self.ack(app)
+            self._run(self.registry.dispatch(app.stream, request))
+        app.confirm(request)
+        refusal = self.observer.refusal
+        if refusal is not None:
+            app.refused[request.seq] = refusal.message(request.seq)
+            if refusal.ended is not None:
+                assert app.ended.get(request.call_id, refusal.ended) == refusal.ended, "one truth"
+        if before is not None:
+            self._expect(app, before, request, refusal)
+        return refusal
+
+    def _expect(
+        self, app: App, call: Call, request: pb.ConnectRequest, refusal: RefusedError | None
+    ) -> None:
+        """Note whom the tokens of a request have to reach."""
+        tokens = _tokens(request, refusal)
+        if call.state is State.RINGING:
+            self._expect_while_it_rings(app, call, request, tokens)
+        elif call.state in ANSWERED_STATES and call.callee is not None:
+            caller, callee = call.caller.device, call.callee.device
+            if app.device in (caller, callee):
+                peer = callee if app.device == caller else caller
+                self.apps[peer].expected += tokens
+
+    def _expect_while_it_rings(
+        self, app: App, call: Call, request: pb.ConnectRequest, tokens: list[str]
+    ) -> None:
+        caller = call.caller.device
+        kind = request.WhichOneof("payload")
+        held = self.held.setdefault(call.call_id, [])
+        if not tokens or kind == "offer":
+            return
+        if kind == "candidates":
+            session = app.stream.session if app.stream else 0
+            held += [(app.device, session, token) for token in tokens]
+        elif kind == "app_message":
+            legs = [leg.device for leg in call.live_legs] if app.device == caller else [caller]
+            for device in legs:
+                self.apps[device].expected += tokens
+        else:  # the answer that wins
+            self.apps[caller].expected += tokens
+            sessions = {caller: call.caller.session, app.device: call.legs[app.device].session}
+            for sender, session, token in held:
+                if sessions.get(sender) == session:
+                    receiver = app.device if sender == caller else caller
+                    self.apps[receiver].expected.append(token)
+
+
+def _tokens(request: pb.ConnectRequest, refusal: RefusedError | None) -> list[str]:
+    """What of a request has to arrive."""
+    match request.WhichOneof("payload"):
+        case "candidates" if refusal is None or refusal.candidate_indexes:
+            left_out = set(refusal.candidate_indexes) if refusal else set()
+            return [
+                one.candidate
+                for index, one in enumerate(request.candidates.candidates)
+                if index not in left_out
+            ]
+        case "app_message" if refusal is None:
+            return [request.app_message.body.decode()]
+        case "offer" if refusal is None and not request.offer.recipient_user_id:
+            return [request.offer.sdp]
+        case "answer" if refusal is None:
+            return [request.answer.sdp]
+    return []
+
+
