@@ -1,0 +1,139 @@
+"""A device that keeps its side of the contract, and does no more than that."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from grpc import aio
+from signaling.v1 import signaling_pb2 as pb
+from signaling.v1 import signaling_pb2_grpc as rpc
+
+from benchmarks.servers import BenchmarkError
+
+ACK_AFTER_MESSAGES: Final = 32
+ACK_AFTER_SECONDS: Final = 0.2
+OPENING_AT_ONCE: Final = 64  # hellos under way; more only queue up in the server
+_DEVICE_ID: Final = "benchmark"
+_OWN_CONNECTION: Final = (
+    ("grpc.use_local_subchannel_pool", 1),  # or channels to one address share a connection
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+class Device:
+    """One stream. `numbered` devices count and acknowledge; the bare relay knows neither."""
+
+    def __init__(self, channel: aio.Channel, user_id: str, *, numbered: bool) -> None:
+        self.user_id = user_id
+        self.numbered = numbered
+        self.inbox: asyncio.Queue[pb.ConnectResponse] = asyncio.Queue()
+        self.on_message: Callable[[pb.ConnectResponse], object] = self.inbox.put_nowait
+        self._stream = rpc.SignalingServiceStub(channel).Connect(
+            metadata=(("user-id", user_id), ("device-id", _DEVICE_ID)), wait_for_ready=True
+        )
+        self._writing = asyncio.Lock()  # gRPC takes one write at a time
+        self._sent = self._seen = self._acked = 0
+        self._ack_timer: asyncio.TimerHandle | None = None
+        self._late_ack: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Say hello and wait for the welcome."""
+        hello = pb.Hello(agent="benchmarks/1")
+        await self._stream.write(pb.ConnectRequest(hello=hello))
+        welcome = await self._stream.read()
+        if not isinstance(welcome, pb.ConnectResponse) or not welcome.HasField("welcome"):
+            raise BenchmarkError(f"{self.user_id} got no welcome but {welcome}")
+
+    async def run(self) -> None:
+        """Read until cancelled, and hand every message that is not a bare ack to `on_message`.
+
+        Raises:
+            BenchmarkError: a request was refused, or the stream ended.
+
+        """
+        while isinstance(response := await self._stream.read(), pb.ConnectResponse):
+            if response.HasField("error"):
+                raise BenchmarkError(f"{self.user_id} was refused: {response.error}")
+            if self.numbered:
+                if not response.seq:
+                    continue
+                await self._note(response.seq)
+            self.on_message(response)
+        raise BenchmarkError(f"the stream of {self.user_id} ended: {await self._stream.code()}")
+
+    async def send(self, request: pb.ConnectRequest) -> None:
+        """Send `request` with a number and an ack. The message may be used again."""
+        async with self._writing:
+            if self.numbered:
+                self._sent += 1
+                request.seq = self._sent
+                request.ack = self._acked = self._seen
+            await self._stream.write(request)
+
+    async def expect(self, payload: str) -> None:
+        """Wait for the next message, which must be of that kind."""
+        response = await self.inbox.get()
+        if (kind := response.WhichOneof("payload")) != payload:
+            raise BenchmarkError(f"{self.user_id} waits for {payload}, got {kind}: {response}")
+
+    def close(self) -> None:
+        """Cancel the stream, and what would still write to it."""
+        for pending in (self._ack_timer, self._late_ack, self._stream):
+            if pending is not None:
+                pending.cancel()
+
+    async def _note(self, seq: int) -> None:
+        """Acknowledge `seq` when 32 messages wait for it, or 200 ms have gone by."""
+        self._seen = seq
+        if seq - self._acked >= ACK_AFTER_MESSAGES:
+            await self._acknowledge()
+        elif self._ack_timer is None:
+            loop = asyncio.get_running_loop()
+            self._ack_timer = loop.call_later(ACK_AFTER_SECONDS, self._on_ack_timer)
+
+    def _on_ack_timer(self) -> None:
+        self._ack_timer = None
+        if self._seen > self._acked:
+            self._late_ack = asyncio.create_task(self._acknowledge())
+
+    async def _acknowledge(self) -> None:
+        async with self._writing:
+            if self._seen > self._acked:
+                self._acked = self._seen
+                await self._stream.write(pb.ConnectRequest(ack=self._acked))
+
+
+@asynccontextmanager
+async def opened(
+    address: str, users: Sequence[str], *, numbered: bool, per_connection: int = 1
+) -> AsyncIterator[list[Device]]:
+    """Open a stream per user, `per_connection` of them on each connection, and read them all.
+
+    Raises:
+        BenchmarkError: one of them failed while the block ran.
+
+    """
+    channels = [
+        aio.insecure_channel(address, options=_OWN_CONNECTION)
+        for _ in range(0, len(users), per_connection)
+    ]
+    slots = asyncio.Semaphore(OPENING_AT_ONCE)
+
+    async def open_one(index: int) -> Device:
+        async with slots:
+            device = Device(channels[index // per_connection], users[index], numbered=numbered)
+            await device.open()
+            return device
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            devices = await asyncio.gather(*(open_one(index) for index in range(len(users))))
+            readers = [group.create_task(device.run()) for device in devices]
+            yield devices
+            for device, reader in zip(devices, readers, strict=True):
+                device.close()
+                reader.cancel()
+    finally:
+        for channel in channels:
+            await channel.close()
