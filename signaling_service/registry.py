@@ -122,6 +122,11 @@ class CallRegistry:
         if kind is None and not request.seq:
             await self._backend.apply(Step("", _nothing, sender))
             return None
+        if kind == "candidates" and refusal is None:
+            relayed = await self._backend.relay(sender, request)
+            if relayed is not None:
+                await self._follow(request.call_id, relayed)
+                return None
         if refusal is None:
             refusal = self._check(request, kind)
         event = Event(kind or "", stream.device, stream.session, request)
@@ -188,12 +193,14 @@ class CallRegistry:
     async def _apply(self, step: Step) -> Applied:
         """Apply a step, and what follows from mailboxes that it filled."""
         applied = await self._backend.apply(step)
-        call = applied.outcome.call
-        if call is not None:
-            self._remind(call.deadline)
-        for device in applied.full:
-            await self._step(step.call_id, Event("overflow", device))
+        if applied.outcome.call is not None:
+            self._remind(applied.outcome.call.deadline)
+        await self._follow(step.call_id, applied)
         return applied
+
+    async def _follow(self, call_id: str, applied: Applied) -> None:
+        for device in applied.full:
+            await self._step(call_id, Event("overflow", device))
 
     def _decide(self, event: Event) -> Decide:
         def decide(call: Call | None, directory: Directory, now: float) -> Outcome:

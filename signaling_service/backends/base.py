@@ -118,6 +118,13 @@ class Backend(Protocol):
                 but its `ack` has been applied.
         """
 
+    async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
+        """Apply the request if `relaying.forward` can; None: nothing has happened, `apply` it.
+
+        Raises:
+            AckTooHighError, MailboxFullError: as `apply`.
+        """
+
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """What the device has to be sent above seq `after`, in order."""
 

@@ -8,11 +8,12 @@ from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.backends.base import Applied, Attached, Due, Over, Step, StreamId
+from signaling_service.backends.base import Applied, Attached, Due, Over, Sender, Step, StreamId
 from signaling_service.clock import Clock
 from signaling_service.core.errors import FencedError, MailboxFullError, TooManyDevicesError
 from signaling_service.core.mailbox import ERRORS, Entry, Mailbox
 from signaling_service.core.model import Call, Delivery, Device, State
+from signaling_service.core.relaying import forward
 from signaling_service.core.rules import ENDED_MEMORY, Rules
 
 SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
@@ -183,12 +184,7 @@ class MemoryBackend:
     async def apply(self, step: Step) -> Applied:
         """See `Backend.apply`."""
         now = self._clock.now()
-        session = None
-        if step.sender is not None:
-            session = self._session(step.sender.stream)
-            session.mailbox.ack(step.sender.ack)
-            if step.sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
-                raise MailboxFullError
+        session = self._admit(step.sender) if step.sender is not None else None
         before = self._calls.get(step.call_id)
         outcome = step.decide(before, self, now)
         if outcome.call is not before:
@@ -197,6 +193,20 @@ class MemoryBackend:
             session.received = max(session.received, step.sender.seq)
             if step.call_id:
                 session.active_at = now
+        return Applied(outcome, self._deliver(outcome.deliveries))
+
+    async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
+        """See `Backend.relay`."""
+        call, now = self._calls.get(request.call_id), self._clock.now()
+        if call is None:
+            return None
+        outcome = forward(call, sender.stream.device, request, now, self._rules.limits)
+        if outcome is None or outcome.call is None:
+            return None
+        session = self._admit(sender)
+        self._calls[request.call_id] = outcome.call
+        session.received = max(session.received, sender.seq)
+        session.active_at = now
         return Applied(outcome, self._deliver(outcome.deliveries))
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
@@ -223,6 +233,14 @@ class MemoryBackend:
         session = user.sessions.get(stream.device.device_id) if user else None
         if session is None or session.fence != stream.fence or session.is_over:
             raise FencedError
+        return session
+
+    def _admit(self, sender: Sender) -> Session:
+        """The session of a sender whose request may be processed, its ack applied."""
+        session = self._session(sender.stream)
+        session.mailbox.ack(sender.ack)
+        if sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
+            raise MailboxFullError
         return session
 
     def _check_room(self, user: UserRecord, device: Device) -> None:

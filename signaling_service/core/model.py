@@ -7,6 +7,7 @@ message makes anew is a tuple: a frozen dataclass takes four times as long.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
@@ -22,8 +23,13 @@ class Device(NamedTuple):
     device_id: str
 
     def message(self) -> pb.Device:
-        """The device as clients see it."""
-        return pb.Device(user_id=self.user_id, device_id=self.device_id)
+        """The device as clients see it; shared, so never to be changed."""
+        return _message(self)
+
+
+@lru_cache(maxsize=4096)  # a device that speaks speaks again
+def _message(device: Device) -> pb.Device:
+    return pb.Device(user_id=device.user_id, device_id=device.device_id)
 
 
 class State(IntEnum):

@@ -32,6 +32,24 @@ def is_valid_id(value: str) -> bool:
     )
 
 
+def is_plain(message: pb.IceCandidates, generation: frozenset[str], limits: Limits) -> bool:
+    """Whether `check` finds nothing wrong, and every candidate names this generation."""
+    candidates = message.candidates
+    if not 0 < len(candidates) <= limits.candidates_per_message:
+        return False
+    for candidate in candidates:
+        line = candidate.candidate
+        if (
+            candidate.username_fragment not in generation
+            # a character has up to 4 bytes
+            or len(line) * 4 > limits.candidate_bytes
+            or not line.isprintable()
+            or len(candidate.sdp_mid) > MAX_TOKEN_LENGTH
+        ):
+            return False
+    return True
+
+
 def check(request: pb.ConnectRequest, kind: str | None, limits: Limits) -> None:
     """Check the form of a request of a session; `kind` is the name of its payload.
 

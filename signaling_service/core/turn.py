@@ -34,6 +34,7 @@ class Turn:
         self.directory = directory
         self.refusal: RefusedError | None = None
         self._call = call
+        self._is_changed = False
         self._deliveries: list[Delivery] = []
 
     @property
@@ -51,17 +52,18 @@ class Turn:
     @property
     def is_due(self) -> bool:
         """Whether a deadline of the call has passed."""
+        self._settle()
         return self._call is not None and self._call.deadline <= self.now
 
     def start(self, call: Call) -> None:
         """Let there be a call."""
         self._call = call
-        self.change()
+        self._is_changed = True
 
     def change(self, **fields: Any) -> None:
-        """Change fields of the call, and reckon its deadline again."""
-        call = self.call._replace(**fields)
-        self._call = call._replace(deadline=_deadline(call))
+        """Change fields of the call."""
+        self._call = self.call._replace(**fields)
+        self._is_changed = True
 
     def relay(self, relay: Relay) -> None:
         """Change what relaying changes; no deadline hangs on that."""
@@ -138,7 +140,14 @@ class Turn:
 
     def outcome(self) -> Outcome:
         """What the turn came to."""
+        self._settle()
         return Outcome(self._call, tuple(self._deliveries), self.refusal)
+
+    def _settle(self) -> None:
+        """Reckon the deadline of a call that was changed."""
+        if self._is_changed and self._call is not None and self._call.state is not State.ENDED:
+            self._call = self._call._replace(deadline=_deadline(self._call))
+        self._is_changed = False
 
 
 def ended(

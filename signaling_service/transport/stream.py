@@ -233,11 +233,7 @@ class Stream:
             while self._end is None:
                 request = await self._next()
                 if request is None:
-                    if self._connection is None:
-                        raise StreamEndedError(errors.NO_HELLO)
-                    self._is_half_closed = True
-                    clock = self._service.clock
-                    self._flush_timer = clock.call_later(FLUSH_TIMEOUT, self._abandon)
+                    self._half_close()
                     break
                 await self._receive(request)
         except StreamEndedError as error:
@@ -256,6 +252,12 @@ class Stream:
             self.end(status)
         self.wake()
 
+    def _half_close(self) -> None:
+        if self._connection is None:
+            raise StreamEndedError(errors.NO_HELLO)
+        self._is_half_closed = True
+        self._flush_timer = self._service.clock.call_later(FLUSH_TIMEOUT, self._abandon)
+
     async def _next(self) -> pb.ConnectRequest | None:
         self._is_interruptible = True
         data = await self._read_bytes()
@@ -268,12 +270,12 @@ class Stream:
             raise StreamEndedError(errors.NO_REQUEST) from None
 
     async def _receive(self, request: pb.ConnectRequest) -> None:
-        is_hello = request.WhichOneof("payload") == "hello"
+        kind = request.WhichOneof("payload")
         if self._connection is None:
-            if not is_hello:
+            if kind != "hello":
                 raise StreamEndedError(errors.NO_HELLO)
             await self._connect(request)
-        elif is_hello:
+        elif kind == "hello":
             raise StreamEndedError(errors.SECOND_HELLO)
         elif request.seq and request.seq <= self._processed:  # a duplicate: acknowledged again
             ack = pb.ConnectRequest(ack=request.ack)
@@ -282,7 +284,7 @@ class Stream:
         elif request.seq > self._processed + 1:
             raise StreamEndedError(errors.SEQ_GAP)
         else:
-            await self._process(self._connection, request)
+            await self._process(self._connection, request, kind)
 
     async def _connect(self, request: pb.ConnectRequest) -> None:
         if request.seq:
@@ -301,8 +303,12 @@ class Stream:
             self._hello_timer = None
         self.wake()
 
-    async def _process(self, connection: Connection, request: pb.ConnectRequest) -> None:
-        refusal = await self._pace(request)
+    async def _process(
+        self, connection: Connection, request: pb.ConnectRequest, kind: str | None
+    ) -> None:
+        refusal = None
+        if kind is not None or request.seq:
+            refusal = await self._pace(kind)
         error = await self._service.registry.dispatch(connection.stream, request, refusal)
         if request.seq:
             self._processed = request.seq
@@ -311,11 +317,8 @@ class Stream:
             await self._make_room()
             self.send(error)
 
-    async def _pace(self, request: pb.ConnectRequest) -> RefusedError | None:
+    async def _pace(self, kind: str | None) -> RefusedError | None:
         """Wait until the device may send this; an offer is refused instead."""
-        kind = request.WhichOneof("payload")
-        if kind is None and not request.seq:
-            return None
         delay = self._pacer.take(kind, self._service.clock.now())
         if delay and kind == "offer":
             rate = self._service.rates.offers
