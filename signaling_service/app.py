@@ -9,7 +9,10 @@ import structlog
 
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.clock import Clock, SystemClock, sleep
-from signaling_service.config import Settings
+from signaling_service.config import METRICS_LISTEN, SettingError, Settings
+from signaling_service.ice import IceProvider
+from signaling_service.ice_endpoint import IceEndpoint
+from signaling_service.metrics import Metrics
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
@@ -27,10 +30,13 @@ class App:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         clock = clock or SystemClock()
-        rules, ice = settings.rules(), settings.ice()
+        rules, ice = settings.rules(), _ice(settings, clock)
         self._settings = settings
+        self._ice = ice
         self._clock = clock
-        self._registry = CallRegistry(MemoryBackend(clock, rules), clock, rules)
+        self.metrics = Metrics()
+        backend = MemoryBackend(clock, rules)
+        self._registry = CallRegistry(backend, clock, rules, self.metrics.observe)
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
         service = Service(self._registry, clock, rules, settings.limits.rates, ice, self._writes)
@@ -39,8 +45,13 @@ class App:
         self.address = ""
 
     async def __aenter__(self) -> Self:
+        if isinstance(self._ice, IceEndpoint):
+            await self._ice.start()
         self._registry.start()
-        self.address = await self._server.start(self._settings.listen)
+        try:
+            self.address = await self._server.start(self._settings.listen)
+        except OSError as error:
+            raise SettingError("listen", str(error)) from error
         log.info("serving", address=self.address, backend=self._settings.backend)
         return self
 
@@ -55,6 +66,9 @@ class App:
         self._writes.close()
         self._streams.close()
         await self._registry.close()
+        if isinstance(self._ice, IceEndpoint):
+            await self._ice.close()
+        self.metrics.close()
         log.info("stopped")
 
     async def drain(self) -> None:
@@ -70,6 +84,26 @@ class App:
             task.cancel()
 
 
+def _serve_metrics(metrics: Metrics, settings: Settings) -> None:
+    """Listen for Prometheus. The default address may be taken by another node: not a mistake."""
+    where = settings.metrics_address()
+    if where is None:
+        return
+    try:
+        log.info("metrics", address=metrics.serve(*where))
+    except OSError as error:
+        if settings.metrics_listen != METRICS_LISTEN:
+            raise SettingError("metrics_listen", str(error.strerror)) from error
+        log.warning("metrics_off", error=error.strerror)
+
+
+def _ice(settings: Settings, clock: Clock) -> IceProvider:
+    if settings.ice_endpoint is None:
+        return settings.turn_rest()
+    token = settings.ice_endpoint_token()
+    return IceEndpoint(settings.ice_endpoint, token, settings.turn_ttl, clock)
+
+
 async def serve(settings: Settings) -> None:
     """Run a node until SIGTERM or SIGINT, then drain it; a second signal stops it at once."""
     loop = asyncio.get_running_loop()
@@ -80,7 +114,9 @@ async def serve(settings: Settings) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
-    async with App(settings) as app:
+    app = App(settings)
+    _serve_metrics(app.metrics, settings)
+    async with app:
         await signals[0].wait()
         drain = asyncio.create_task(app.drain())
         hurry = asyncio.create_task(signals[1].wait())

@@ -22,6 +22,7 @@ CONNECTING: Final = "Connecting"
 CALLS: Final = "Calls"
 TURN: Final = "STUN and TURN"
 STOPPING: Final = "Stopping"
+WATCHING: Final = "Watching"
 
 app = typer.Typer(
     help="WebRTC call signaling over gRPC: one stream per device, nothing lost.",
@@ -98,7 +99,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
         typer.Option(
             envvar="SIGNALING_TURN_SECRET_FILE",
             metavar="FILE",
-            help="The secret shared with the TURN servers.",
+            help="The secret shared with the TURN servers; read again when it changes.",
             rich_help_panel=TURN,
         ),
     ] = None,
@@ -111,6 +112,25 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
             rich_help_panel=TURN,
         ),
     ] = 3600,
+    ice_endpoint: Annotated[
+        str | None,
+        typer.Option(
+            envvar="SIGNALING_ICE_ENDPOINT",
+            metavar="URL",
+            help="Instead: where to ask for servers and credentials, with GET; it answers with a "
+            "JSON list of RTCIceServer, as vendors of TURN do.",
+            rich_help_panel=TURN,
+        ),
+    ] = None,
+    ice_endpoint_token_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SIGNALING_ICE_ENDPOINT_TOKEN_FILE",
+            metavar="FILE",
+            help="The bearer token for it.",
+            rich_help_panel=TURN,
+        ),
+    ] = None,
     drain_deadline: Annotated[
         float,
         typer.Option(
@@ -120,6 +140,15 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
             rich_help_panel=STOPPING,
         ),
     ] = 15,
+    metrics_listen: Annotated[
+        str,
+        typer.Option(
+            envvar="SIGNALING_METRICS_LISTEN",
+            metavar="HOST:PORT",
+            help="Where Prometheus finds [b]/metrics[/b]. Port 0: any; [b]off[/b]: nowhere.",
+            rich_help_panel=WATCHING,
+        ),
+    ] = "127.0.0.1:9464",
     reflection: Annotated[
         bool,
         typer.Option(
@@ -142,7 +171,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
 
 def _run(options: dict[str, Any]) -> None:
     from signaling_service.app import serve as run  # noqa: PLC0415 - gRPC reads the environment
-    from signaling_service.config import Settings, explain  # noqa: PLC0415 - likewise
+    from signaling_service.config import SettingError, Settings, explain  # noqa: PLC0415 - likewise
 
     try:
         settings = Settings(**options)
@@ -156,8 +185,8 @@ def _run(options: dict[str, Any]) -> None:
     try:
         with _runner() as runner:
             runner.run(run(settings))
-    except OSError as error:
-        _complain(f"--listen (SIGNALING_LISTEN): {error}")
+    except SettingError as error:
+        _complain(str(error))
         raise typer.Exit(2) from None
 
 

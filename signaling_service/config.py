@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from signaling_service.core.rules import Limits, Rules
-from signaling_service.ice import IceServers
+from signaling_service.ice import TURN_SCHEMES, TurnRest
 from signaling_service.transport.pacing import Rate, Rates
 
+METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
+MAX_PORT: Final = 65535
 LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
 
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -86,19 +88,27 @@ class Settings(BaseModel):
     turn_url: tuple[str, ...] = ()
     turn_secret_file: Path | None = None
     turn_ttl: Seconds = 3600
+    ice_endpoint: str | None = None
+    ice_endpoint_token_file: Path | None = None
     ring_timeout: Seconds = 60
     resume_window: Seconds = 120
     drain_deadline: Seconds = 15
+    metrics_listen: str = METRICS_LISTEN
     reflection: bool = True
     limits: LimitSettings = Field(default_factory=LimitSettings)
+
+    @field_validator("metrics_listen")
+    @classmethod
+    def _check_metrics_listen(cls, listen: str) -> str:
+        if listen != "off":
+            _host_and_port(listen)
+        return listen
 
     @field_validator("listen")
     @classmethod
     def _check_listen(cls, listen: str) -> str:
-        host, colon, port = listen.rpartition(":")
-        if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004 - the last port
-            raise ValueError(f"{listen!r} is not HOST:PORT")
-        if not _is_loopback(host.strip("[]")):
+        host, _ = _host_and_port(listen)
+        if not _is_loopback(host):
             raise ValueError(f"{host!r} is not loopback, and dev credentials are anybody's")
         return listen
 
@@ -110,35 +120,59 @@ class Settings(BaseModel):
                 raise ValueError(f"{url!r} does not start with stun:, turn: or turns:")
         return urls
 
+    @field_validator("ice_endpoint")
+    @classmethod
+    def _check_ice_endpoint(cls, url: str | None) -> str | None:
+        if url is not None and not url.startswith(("https://", "http://127.0.0.1")):
+            raise ValueError(f"{url!r} does not start with https://")
+        return url
+
     @model_validator(mode="after")
-    def _relays_need_a_secret(self) -> Self:
-        if self.turn_secret_file is None and IceServers(self.turn_url).has_relays:
+    def _servers_fit_together(self) -> Self:
+        is_turn = any(url.startswith(TURN_SCHEMES) for url in self.turn_url)
+        if is_turn and self.turn_secret_file is None:
             raise ValueError("--turn-url: a TURN server needs --turn-secret-file")
-        if self.turn_secret_file is not None and not self._secret():
-            raise ValueError("--turn-secret-file: is empty")
+        if self.ice_endpoint is not None and self.turn_url:
+            raise ValueError("--ice-endpoint: is there instead of --turn-url")
+        try:
+            self.turn_rest()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"--turn-secret-file: {reason}") from error
+        try:
+            self.ice_endpoint_token()
+        except OSError as error:
+            raise ValueError(f"--ice-endpoint-token-file: {error.strerror}") from error
         return self
 
-    def ice(self) -> IceServers:
-        """The STUN and TURN servers that devices are told of."""
-        return IceServers(self.turn_url, self._secret(), self.turn_ttl)
+    def metrics_address(self) -> tuple[str, int] | None:
+        """Where to serve metrics, None for nowhere."""
+        return None if self.metrics_listen == "off" else _host_and_port(self.metrics_listen)
+
+    def turn_rest(self) -> TurnRest:
+        """The STUN and TURN servers that the operator runs."""
+        return TurnRest(self.turn_url, self.turn_secret_file, self.turn_ttl)
+
+    def ice_endpoint_token(self) -> str | None:
+        """What the endpoint wants to see."""
+        file = self.ice_endpoint_token_file
+        return None if file is None else file.read_text().strip()
 
     def rules(self) -> Rules:
         """What the call machine keeps to."""
         return Rules(
             ring_timeout=self.ring_timeout,
             resume_window=self.resume_window,
-            has_relays=self.ice().has_relays,
+            has_relays=self.ice_endpoint is not None or self.turn_rest().has_relays,
             limits=self.limits.core,
         )
 
-    def _secret(self) -> bytes | None:
-        if self.turn_secret_file is None:
-            return None
-        try:
-            secret = self.turn_secret_file.read_bytes()
-        except OSError as error:
-            raise ValueError(f"--turn-secret-file: {error.strerror}") from error
-        return secret.removesuffix(b"\n").removesuffix(b"\r")
+
+class SettingError(Exception):
+    """A setting turned out to be wrong when it was used; `name` is the field's."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{_option(name)}: {text}")
 
 
 def explain(errors: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -150,9 +184,20 @@ def explain(errors: Sequence[Mapping[str, Any]]) -> list[str]:
         if name in LimitSettings.model_fields:
             name = LIMIT_PREFIX + name.upper()
         elif name:
-            name = f"--{name.replace('_', '-')} (SIGNALING_{name.upper()})"
+            name = _option(name)
         lines.append(f"{name}: {message}" if name else message)
     return lines
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')} (SIGNALING_{name.upper()})"
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > MAX_PORT:
+        raise ValueError(f"{address!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def _is_loopback(host: str) -> bool:

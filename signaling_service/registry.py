@@ -27,6 +27,8 @@ from signaling_service.core.rules import Rules
 
 log = structlog.get_logger()
 
+Observe = Callable[[Call | None, Call | None, float], None]  # a call before and after a step, when
+
 
 @dataclass(frozen=True, slots=True)
 class Connection:
@@ -49,13 +51,17 @@ class Connection:
 class CallRegistry:
     """Applies what devices ask, and what time does, to calls.
 
-    `start` it before use and `close` it after.
+    `start` it before use and `close` it after. `observe` is told of every step but
+    the forwarding of candidates.
     """
 
-    def __init__(self, backend: Backend, clock: Clock, rules: Rules) -> None:
+    def __init__(
+        self, backend: Backend, clock: Clock, rules: Rules, observe: Observe = lambda *_: None
+    ) -> None:
         self._backend = backend
         self._clock = clock
         self._rules = rules
+        self._observe = observe
         self._timer: Timer | None = None
         self._timer_at = float("inf")
         self._is_due = asyncio.Event()
@@ -193,6 +199,7 @@ class CallRegistry:
     async def _apply(self, step: Step) -> Applied:
         """Apply a step, and what follows from mailboxes that it filled."""
         applied = await self._backend.apply(step)
+        self._observe(applied.before, applied.outcome.call, self._clock.now())
         if applied.outcome.call is not None:
             self._remind(applied.outcome.call.deadline)
         await self._follow(step.call_id, applied)

@@ -43,10 +43,15 @@ class Step(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What a step came to. `full` are the devices that left too much of the call unacknowledged."""
+    """What a step came to.
+
+    `full` are the devices that left too much of the call unacknowledged, `before`
+    is the call as it was.
+    """
 
     outcome: Outcome
     full: tuple[Device, ...] = ()
+    before: Call | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,7 @@ class MemoryBackend:
             session.received = max(session.received, step.sender.seq)
             if step.call_id:
                 session.active_at = now
-        return Applied(outcome, self._deliver(outcome.deliveries))
+        return Applied(outcome, self._deliver(outcome.deliveries), before)
 
     async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
         """See `Backend.relay`."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from signaling_service.clock import Clock
 from signaling_service.core.rules import Rules
-from signaling_service.ice import IceServers
+from signaling_service.ice import IceProvider
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.pacing import Rates
 from signaling_service.transport.writes import WriteWatch
@@ -18,5 +18,5 @@ class Service:
     clock: Clock
     rules: Rules
     rates: Rates
-    ice: IceServers
+    ice: IceProvider
     writes: WriteWatch

@@ -7,7 +7,7 @@ from google.protobuf.duration_pb2 import Duration
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import Clock, Timer
-from signaling_service.ice import IceServers
+from signaling_service.ice import IceProvider
 from signaling_service.transport import errors
 from signaling_service.transport.stream import Stream
 
@@ -18,7 +18,7 @@ ICE_REFRESH: Final = 0.75  # of a credential's life: nobody starts a call with o
 class Streams:
     """Every stream that is open on this node."""
 
-    def __init__(self, clock: Clock, ice: IceServers) -> None:
+    def __init__(self, clock: Clock, ice: IceProvider) -> None:
         self._clock = clock
         self._ice = ice
         self._streams: dict[Stream, None] = {}  # in the order they came

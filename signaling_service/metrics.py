@@ -1,0 +1,58 @@
+"""Figures for an operator, in Prometheus' format. No label names a user, a device or a call."""
+
+from wsgiref.simple_server import WSGIServer
+
+from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.core.model import Call, State
+
+SETUP_BUCKETS = (0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180)  # s; people, not ms
+
+
+class Metrics:
+    """What a node counts; `serve` it over HTTP, or read `registry`."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._server: WSGIServer | None = None
+        self._setup = Histogram(
+            "signaling_call_setup_seconds",
+            "From the first offer to the first connection, or to the end of a call without one.",
+            ["outcome"],
+            buckets=SETUP_BUCKETS,
+            registry=self.registry,
+        )
+
+    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+        """Count what a step made of a call.
+
+        The outcome is `connected`, or the reason of the end of a call that never was.
+        """
+        if after is None or (before is not None and before.state == after.state):
+            return
+        was_connected = before is not None and before.quality.was_connected
+        if after.state is State.CONNECTED and not was_connected:
+            self._count("connected", now - after.created_at)
+        elif after.ended is not None and not was_connected:
+            reason = pb.EndReason.Name(after.ended.reason).removeprefix("END_REASON_").lower()
+            self._count(reason, now - after.created_at)
+
+    def serve(self, host: str, port: int) -> str:
+        """Serve `/metrics` on a thread of its own; returns the address.
+
+        Raises:
+            OSError: the address cannot be listened on.
+        """
+        server, _ = start_http_server(port, host, self.registry)
+        self._server = server
+        return f"{host}:{server.server_port}"
+
+    def close(self) -> None:
+        """Serve no more."""
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+
+    def _count(self, outcome: str, seconds: float) -> None:
+        self._setup.labels(outcome).observe(seconds)
