@@ -1,1 +1,1 @@
-"""Real clients on the real service: libwebrtc, and a person at a terminal."""
+"""Real clients on the real service: libwebrtc, aiortc with coturn, and a person at a terminal."""

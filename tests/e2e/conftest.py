@@ -1,15 +1,24 @@
-"""A service for every test, one network for all real peers, and the figures at the end."""
+"""What real peers call each other on, and the figures at the end."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from typing import Final
 
 import pytest
 
 from .network import Network, isolated
-from .service_process import Service, serving
+from .outages import LIMITS, Stage
+from .phones import RELAY_ADDRESS, SERVICE_ADDRESS, core
+from .relay import relaying
+from .service_process import Service, forwarding, serving
 
 FIGURES: Final = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what tests are marked with."""
+    config.addinivalue_line("markers", "outage(play, seconds): what it claims something about")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +40,19 @@ def peer_service(peer_network: Network) -> Iterator[Service]:
     """A service on the loopback of the real peers' network."""
     with serving(peer_network) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A service and a relay that phones in networks of their own can reach."""
+    directory, secret = tmp_path_factory.mktemp("relay"), secrets.token_urlsafe()
+    with core() as networks, relaying(networks.relay, RELAY_ADDRESS, directory, secret) as relay:
+        turn = ("--turn-url", relay.url, "--turn-secret-file", str(relay.secret_file))
+        with (
+            serving(networks.service, *turn, limits=LIMITS) as service,
+            forwarding(service, SERVICE_ADDRESS) as address,
+        ):
+            yield Stage(networks, relay, address)
 
 
 @pytest.fixture

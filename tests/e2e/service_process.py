@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
@@ -18,6 +19,8 @@ SERVING_TIMEOUT: Final = 20.0  # s, an interpreter's cold start on a busy machin
 STOP_TIMEOUT: Final = 30.0  # s, above the 15 s within which a drain is over
 MISTAKE_LEVELS: Final = frozenset({"error", "critical"})
 COMMAND: Final = ("-m", "signaling_service", "serve", "--listen", "127.0.0.1:0")
+FORWARDER: Final = str(Path(__file__).with_name("forwarder.py"))
+FORWARD_PORT: Final = 50051
 
 
 @dataclass
@@ -36,11 +39,20 @@ class Service:
 
 
 @contextmanager
-def serving(network: Network) -> Iterator[Service]:
-    """A service that serves, and that SIGTERM ends with exit code 0 and no error logged."""
+def serving(
+    network: Network, *options: str, limits: Mapping[str, float] | None = None
+) -> Iterator[Service]:
+    """A service that serves, and that SIGTERM ends with exit code 0 and no error logged.
+
+    Args:
+        network: where it listens, on loopback.
+        options: of its command line.
+        limits: by the end of their variable's name, as `KEEPALIVE_SECONDS`.
+    """
+    variables = {f"SIGNALING_LIMIT_{name}": f"{value:g}" for name, value in (limits or {}).items()}
     process = subprocess.Popen(
-        network.command(sys.executable, *COMMAND),
-        env=client_environment() | {"SIGNALING_METRICS_LISTEN": "off"},
+        network.command(sys.executable, *COMMAND, *options),
+        env=client_environment() | {"SIGNALING_METRICS_LISTEN": "off"} | variables,
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -58,6 +70,24 @@ def serving(network: Network) -> Iterator[Service]:
     finally:
         process.kill()
         reader.join()
+        process.communicate()  # waits, and closes the pipe
+
+
+@contextmanager
+def forwarding(service: Service, host: str) -> Iterator[str]:
+    """Let others than the service's own network reach it; yields the address to connect to."""
+    address = f"{host}:{FORWARD_PORT}"
+    process = subprocess.Popen(
+        service.network.command(sys.executable, FORWARDER, address, service.address),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "forwarding\n", "it does not forward"
+        yield address
+    finally:
+        process.kill()
         process.communicate()  # waits, and closes the pipe
 
 

@@ -21,17 +21,22 @@ const definition = protoLoader.loadSync("signaling/v1/signaling.proto", {
 
 const { SignalingService } = grpc.loadPackageDefinition(definition).signaling.v1;
 
+const KEEPALIVE_MS = 10_000; // as often as the service lets a client ping
+
 /**
  * A stub with a connection of its own: two devices of one process must not
  * share what two phones would not.
  *
  * @param {string} address `host:port`, plaintext
+ * @param {number} [keepaliveMs] a ping after this long, and as long for its answer
  * @returns {grpc.Client}
  */
-export function newStub(address) {
+export function newStub(address, keepaliveMs = KEEPALIVE_MS) {
   return new SignalingService(address, grpc.credentials.createInsecure(), {
     "grpc.use_local_subchannel_pool": 1,
     "grpc.enable_http_proxy": 0,
+    "grpc.keepalive_time_ms": keepaliveMs,
+    "grpc.keepalive_timeout_ms": keepaliveMs,
   });
 }
 
@@ -49,4 +54,4 @@ export function identity(userId, deviceId) {
   return metadata;
 }
 
-export const OK = grpc.status.OK;
+export const { OK, ABORTED } = grpc.status;

@@ -1,33 +1,44 @@
 /**
- * A device: one stream to the service, its numbers and its acknowledgements.
+ * A device: one session with the service, its numbers and its acknowledgements.
  *
  * Every number the service sends is checked. A broken promise throws where the
  * message arrived, which ends the scenario.
  *
- * A device here does not come back when its stream is lost: that it never is,
- * is part of what the scenarios claim.
+ * A stream that is lost comes back: the session is resumed, and what the
+ * service had not acknowledged is sent again. A scenario in which no stream may
+ * be lost leaves `onlost` as it is.
  *
  * @module device
  */
-import { identity, newStub, OK } from "./contract.js";
+import { ABORTED, identity, newStub, OK } from "./contract.js";
 import { deferred, ensure } from "./scenario.js";
 
 const ACK_AFTER_MESSAGES = 32;
 const ACK_AFTER_MS = 200;
+const WELCOME_MS = 5_000; // what the service gives a hello, too
+const BACKOFF_MS = 500;
+const BACKOFF_LIMIT_MS = 30_000;
 
 /** One running app or tab of a user. */
 export class Device {
+  #address;
+  #keepaliveMs;
   #stub;
   #stream;
+  #isOpen = false; // welcomed: what is sent goes out at once
+  #isClosing = false;
+  #sessionId;
   #sent = 0;
-  #acked = 0; // by the service, of ours
+  #unacknowledged = []; // requests, in order
   #processed = 0; // by us, of the service's
   #acknowledged = 0; // what we last told it
   #ackTimer;
+  #welcomeTimer;
+  #attempt = 0; // streams lost since the last welcome
   #calls = new Map();
   #welcome = deferred();
   #settled = [];
-  #status = deferred();
+  #ended = deferred();
 
   /**
    * @param {string} userId
@@ -40,6 +51,12 @@ export class Device {
     this.onring = (response) => {
       throw new Error(`${this}: nobody expected call ${response.callId}`);
     };
+    /** Called with the gRPC status of a stream that was lost. */
+    this.onlost = ({ code, details }) => {
+      throw new Error(`${this}: the stream ended ${code} ${details}`);
+    };
+    /** Called with every `Welcome`. */
+    this.onwelcome = () => {};
   }
 
   toString() {
@@ -47,23 +64,22 @@ export class Device {
   }
 
   /**
-   * Opens the stream and says hello.
+   * Opens the session, and keeps it open from now on.
    *
    * @param {string} address
-   * @returns {Promise<object>} the `Welcome`
+   * @param {{keepaliveMs?: number}} [options] how often an idle connection is pinged
+   * @returns {Promise<object>} the first `Welcome`
    */
-  connect(address) {
-    this.#stub = newStub(address);
-    this.#stream = this.#stub.Connect(identity(this.userId, this.deviceId));
-    this.#stream.on("data", (response) => this.#receive(response));
-    this.#stream.on("error", () => {}); // told by the status, too
-    this.#stream.on("status", (status) => this.#onStatus(status));
-    this.#stream.write({ hello: { agent: "e2e", labels: { runtime: "node" } } });
+  connect(address, { keepaliveMs } = {}) {
+    this.#address = address;
+    this.#keepaliveMs = keepaliveMs;
+    this.#open();
     return this.#welcome.promise;
   }
 
   /**
-   * Sends a numbered request, with whatever there is to acknowledge.
+   * Sends a numbered request, with whatever there is to acknowledge: now, or
+   * when the stream is back.
    *
    * @param {string} callId
    * @param {object} payload the one member of the request
@@ -71,7 +87,9 @@ export class Device {
    */
   request(callId, payload) {
     this.#sent += 1;
-    this.#write({ seq: this.#sent, callId, ...payload });
+    const request = { seq: this.#sent, callId, ...payload };
+    this.#unacknowledged.push(request);
+    if (this.#isOpen) this.#write(request);
     return this.#sent;
   }
 
@@ -103,11 +121,30 @@ export class Device {
    * @returns {Promise<void>}
    */
   async close() {
+    this.#isClosing = true;
     this.#acknowledge();
     this.#stream.end();
-    const status = await this.#status.promise;
+    const status = await this.#ended.promise;
     ensure(status.code === OK, `${this}: ended ${status.code} ${status.details}`);
     this.#stub.close();
+  }
+
+  #open() {
+    this.#stub = newStub(this.#address, this.#keepaliveMs);
+    const stream = this.#stub.Connect(identity(this.userId, this.deviceId));
+    this.#stream = stream;
+    stream.on("data", (response) => {
+      if (stream === this.#stream) this.#receive(response);
+    });
+    stream.on("error", () => {}); // told by the status, too
+    stream.on("status", (status) => {
+      if (stream === this.#stream) this.#onStatus(status);
+    });
+    this.#acknowledged = this.#processed;
+    const hello = { agent: "e2e", labels: { runtime: "node" }, sessionId: this.#sessionId };
+    stream.write({ hello, ack: this.#processed });
+    // a path that swallows everything refuses nothing
+    this.#welcomeTimer = setTimeout(() => stream.cancel(), WELCOME_MS);
   }
 
   #receive(response) {
@@ -115,7 +152,7 @@ export class Device {
     if (response.seq !== 0) this.#count(response.seq);
     switch (response.payload) {
       case "welcome":
-        this.#welcome.resolve(response.welcome);
+        this.#onWelcome(response.welcome);
         break;
       case undefined: // a bare ack, or a member that is newer than this client
       case "iceServers":
@@ -124,6 +161,19 @@ export class Device {
       default:
         this.#dispatch(response);
     }
+  }
+
+  #onWelcome(welcome) {
+    const isReturn = this.#sessionId !== undefined;
+    // no scenario here is away for longer than the window
+    ensure(welcome.resumed === isReturn, `${this}: resumed is ${welcome.resumed}`);
+    clearTimeout(this.#welcomeTimer);
+    this.#sessionId = welcome.sessionId;
+    this.#attempt = 0;
+    this.#isOpen = true;
+    this.onwelcome(welcome);
+    for (const request of this.#unacknowledged) this.#write(request);
+    this.#welcome.resolve(welcome);
   }
 
   #dispatch(response) {
@@ -138,10 +188,11 @@ export class Device {
 
   #take(ack) {
     ensure(ack <= this.#sent, `${this}: ack ${ack}, but only ${this.#sent} were sent`);
-    this.#acked = Math.max(this.#acked, ack);
+    while (this.#unacknowledged[0]?.seq <= ack) this.#unacknowledged.shift();
     this.#settle();
   }
 
+  /** A hello says what was processed, so that nothing comes twice on the next stream either. */
   #count(seq) {
     ensure(seq === this.#processed + 1, `${this}: seq ${seq} after ${this.#processed}`);
     this.#processed = seq;
@@ -153,26 +204,42 @@ export class Device {
   }
 
   #acknowledge() {
-    if (this.#processed > this.#acknowledged) this.#write({});
+    if (this.#isOpen && this.#processed > this.#acknowledged) this.#write({});
   }
 
   #write(request) {
+    this.#stopAckTimer();
+    this.#acknowledged = this.#processed;
+    this.#stream.write({ ...request, ack: this.#processed });
+  }
+
+  #stopAckTimer() {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
-    this.#acknowledged = this.#processed;
-    this.#stream.write({ ack: this.#processed, ...request });
   }
 
   #settle() {
-    if (this.#acked < this.#sent) return;
+    if (this.#unacknowledged.length > 0) return;
     for (const settled of this.#settled.splice(0)) settled.resolve();
   }
 
   #onStatus(status) {
-    clearTimeout(this.#ackTimer);
-    this.#status.resolve(status);
-    if (status.code !== OK) {
-      throw new Error(`${this}: the stream ended ${status.code} ${status.details}`);
+    this.#isOpen = false;
+    this.#stopAckTimer();
+    clearTimeout(this.#welcomeTimer);
+    if (this.#isClosing) {
+      this.#ended.resolve(status);
+      return;
     }
+    this.onlost(status);
+    if (status.code !== ABORTED) this.#comeBack(); // replaced by a newer one: stay away
+  }
+
+  /** Opens a new stream after a backoff with full jitter: not all devices at once. */
+  #comeBack() {
+    this.#stub.close();
+    const limit = Math.min(BACKOFF_MS * 2 ** this.#attempt, BACKOFF_LIMIT_MS);
+    this.#attempt += 1;
+    setTimeout(() => this.#open(), Math.random() * limit);
   }
 }

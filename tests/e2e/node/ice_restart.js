@@ -6,10 +6,9 @@
  */
 import { Device } from "./device.js";
 import { connectedCall, ensureTalking } from "./established.js";
-import { deferred, ensure, report, run, within } from "./scenario.js";
+import { poll, report, run, within } from "./scenario.js";
 
 const STEP_MS = 10_000;
-const POLL_MS = 20;
 
 /**
  * Resolves with the selected pairs of both peers once they are as wanted.
@@ -17,16 +16,12 @@ const POLL_MS = 20;
  * It is asked again and again: libwebrtc has no event for it here, and moves
  * from pair to pair for a while before it settles.
  */
-async function pairsWhen(peers, what, areWanted) {
-  const deadline = performance.now() + STEP_MS;
-  for (;;) {
+function pairsWhen(peers, what, areWanted) {
+  return poll(STEP_MS, what, async () => {
     const pairs = await Promise.all(peers.map((peer) => peer.selectedPair()));
-    if (pairs.every((pair) => pair !== undefined) && areWanted(pairs)) return pairs;
-    ensure(performance.now() < deadline, `${what}: not within ${STEP_MS} ms`);
-    const tick = deferred();
-    setTimeout(tick.resolve, POLL_MS);
-    await tick.promise;
-  }
+    const areThere = pairs.every((pair) => pair !== undefined);
+    return areThere && areWanted(pairs) ? pairs : undefined;
+  });
 }
 
 /** Whether a pair begins at a candidate that was gathered after the restart. */

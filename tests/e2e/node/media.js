@@ -12,6 +12,7 @@ const FRAME_MS = 10; // libwebrtc takes audio in frames of 10 ms
 const TONE_HZ = 440;
 const AMPLITUDE = 8_000;
 const AUDIBLE = 500; // of 32,767: above what concealment of silence leaves
+const SILENT_FRAMES = 50; // half a second: longer than a busy machine makes a tone stutter
 
 /** A track that carries a tone until it is stopped. */
 export class Tone {
@@ -40,15 +41,23 @@ export class Tone {
 /** Listens to a remote track. */
 export class Ear {
   #sink;
+  #isSilent = true;
+  #quietFrames = 0;
 
   /**
    * @param {MediaStreamTrack} track
-   * @param {() => void} onheard called whenever a frame is audible
+   * @param {(isHeard: boolean) => void} onchange called when there is something to hear, and
+   *   when there has been nothing for half a second
    */
-  constructor(track, onheard) {
+  constructor(track, onchange) {
     this.#sink = new RTCAudioSink(track);
     this.#sink.ondata = ({ samples }) => {
-      if (samples.some((sample) => Math.abs(sample) > AUDIBLE)) onheard();
+      const isAudible = samples.some((sample) => Math.abs(sample) > AUDIBLE);
+      this.#quietFrames = isAudible ? 0 : this.#quietFrames + 1;
+      const isSilent = this.#quietFrames >= (this.#isSilent ? 1 : SILENT_FRAMES);
+      if (isSilent === this.#isSilent) return;
+      this.#isSilent = isSilent;
+      onchange(!isSilent);
     };
   }
 

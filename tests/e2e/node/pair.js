@@ -11,6 +11,8 @@
  * @property {string} local `address:port`
  * @property {number} localPort
  * @property {number} remotePort
+ * @property {string} localType `host`, `srflx`, `prflx` or `relay`
+ * @property {string} remoteType
  * @property {number} bytesSent over this pair alone
  */
 
@@ -31,6 +33,8 @@ export async function selectedPair(connection) {
     local: `${local.address}:${local.port}`,
     localPort: local.port,
     remotePort: remote.port,
+    localType: local.candidateType,
+    remoteType: remote.candidateType,
     bytesSent: pair.bytesSent,
   };
 }

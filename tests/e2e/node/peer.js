@@ -7,16 +7,20 @@
 import wrtc from "@roamhq/wrtc";
 
 import { Channel } from "./channel.js";
+import { configuration } from "./ice.js";
 import { Ear, Tone } from "./media.js";
 import { selectedPair } from "./pair.js";
 import { deferred, ensure } from "./scenario.js";
 import { Trickle, ufragOf } from "./trickle.js";
 
+// @roamhq/wrtc may keep an event to itself until the connection is next asked for anything
+const STATE_POLL_MS = 100;
 const REPORTED_STATES = new Set(["connecting", "connected", "disconnected", "failed"]);
 
 /** One side of one call. */
 export class Peer {
   #device;
+  #iceServers;
   #connection;
   #channel = new Channel();
   #tone = new Tone();
@@ -24,6 +28,7 @@ export class Peer {
   #trickle;
   #steps = Promise.resolve();
   #state;
+  #statePoll = setInterval(() => this.#onConnectionState(), STATE_POLL_MS);
   #isOver = false;
   #ufrag; // of the description that was sent last
   #answer; // created and sent, but not applied before it has won
@@ -40,10 +45,14 @@ export class Peer {
   /**
    * @param {import("./device.js").Device} device
    * @param {string} callId
+   * @param {object[]} [iceServers] `IceServer`s of the service to begin with
    */
-  constructor(device, callId) {
+  constructor(device, callId, iceServers = []) {
     this.#device = device;
+    this.#iceServers = iceServers;
     this.callId = callId;
+    /** Called with the name of what happened in the call, and its particulars. */
+    this.onevent = () => {};
     /** Local candidates by their generation: ufrag → set of `address:port`. */
     this.gathered = new Map();
     /** Negotiations that this side's own offer lost to the other side's. */
@@ -132,6 +141,15 @@ export class Peer {
   }
 
   /**
+   * Sends a text to the other side's app, through the service.
+   *
+   * @param {string} text
+   */
+  say(text) {
+    this.#send({ appMessage: { contentType: "text/plain", body: Buffer.from(text) } });
+  }
+
+  /**
    * Sends a word over the data channel and resolves when it has come back.
    *
    * @param {string} word
@@ -146,10 +164,10 @@ export class Peer {
   }
 
   #newConnection() {
-    const connection = new wrtc.RTCPeerConnection();
+    const connection = new wrtc.RTCPeerConnection(configuration(this.#iceServers));
     connection.addTrack(this.#tone.track);
     connection.ontrack = ({ track }) => {
-      this.#ear ??= new Ear(track, () => this.#milestones.heard.resolve());
+      this.#ear ??= new Ear(track, (isHeard) => this.#onSound(isHeard));
     };
     connection.ondatachannel = ({ channel }) => this.#channel.adopt(channel);
     connection.onicecandidate = ({ candidate }) => this.#onCandidate(candidate);
@@ -184,7 +202,17 @@ export class Peer {
         for (const candidate of response.candidates.candidates) await this.#onRemote(candidate);
         break;
       case "progress":
+        this.onevent("progress", { kind: response.progress.kind });
         if (response.progress.kind === "PROGRESS_KIND_WON") await this.#onWon();
+        break;
+      case "reconnect":
+        await this.#onReconnect(response.reconnect);
+        break;
+      case "connectionState":
+        this.onevent("peer_state", { state: response.connectionState.state });
+        break;
+      case "appMessage":
+        this.onevent("said", { text: response.appMessage.body.toString() });
         break;
       case "error":
         this.#onError(response.error);
@@ -243,12 +271,20 @@ export class Peer {
     await this.#applyAnswer();
   }
 
+  /** Does what the service advises: with fresh servers, and from the side that it names. */
+  async #onReconnect({ role, attempt, transportPolicy, iceServers }) {
+    this.#connection.setConfiguration(configuration(iceServers, transportPolicy));
+    this.onevent("reconnect", { role, attempt, transportPolicy, iceServers });
+    if (role === "RECONNECT_ROLE_OFFER") await this.#offer({ iceRestart: true }, {});
+  }
+
   async #onAnswer({ sdp }) {
     await this.#connection.setRemoteDescription({ type: "answer", sdp });
     this.#onNegotiated();
   }
 
   #onNegotiated() {
+    this.onevent("negotiated");
     for (const negotiated of this.#negotiated.splice(0)) negotiated.resolve();
   }
 
@@ -270,6 +306,8 @@ export class Peer {
   #onEnded(ended) {
     this.#isOver = true;
     this.#milestones.ended.resolve(ended);
+    this.onevent("ended", { reason: ended.reason });
+    clearInterval(this.#statePoll);
     this.#trickle.drop();
     this.#tone.stop();
     this.#ear?.stop();
@@ -295,10 +333,16 @@ export class Peer {
     this.#trickle.add(candidate);
   }
 
+  #onSound(isHeard) {
+    if (isHeard) this.#milestones.heard.resolve();
+    this.onevent(isHeard ? "heard" : "silent");
+  }
+
   #onConnectionState() {
     const state = this.#connection.connectionState;
     if (state === this.#state || !REPORTED_STATES.has(state)) return;
     this.#state = state;
+    this.onevent("state", { state });
     this.#send({ connectionState: { state: `PEER_CONNECTION_STATE_${state.toUpperCase()}` } });
     if (state === "connected") this.#milestones.connected.resolve();
   }

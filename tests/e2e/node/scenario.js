@@ -42,6 +42,29 @@ export async function within(milliseconds, what, promise) {
   }
 }
 
+const POLL_MS = 20;
+
+/**
+ * Asks again and again until the answer is there: for what has no event.
+ *
+ * @template T
+ * @param {number} milliseconds
+ * @param {string} what named by the error when the deadline passes
+ * @param {() => Promise<T | undefined>} ask undefined: not yet
+ * @returns {Promise<T>}
+ */
+export async function poll(milliseconds, what, ask) {
+  const deadline = performance.now() + milliseconds;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    ensure(performance.now() < deadline, `${what}: not within ${milliseconds} ms`);
+    const tick = deferred();
+    setTimeout(tick.resolve, POLL_MS);
+    await tick.promise;
+  }
+}
+
 /**
  * Throws unless a claim holds.
  *
@@ -69,7 +92,8 @@ export function report(event, fields = {}) {
  * The process is ended by hand in any case: libwebrtc's threads crash when V8
  * is torn down under them.
  *
- * @param {(options: {address: string, rounds: number}) => Promise<void>} scenario
+ * @param {(options: {address: string, rounds: number, user?: string, device?: string,
+ *   keepaliveMs?: number}) => Promise<void>} scenario
  */
 export async function run(scenario) {
   const fail = (error) => {
@@ -79,11 +103,18 @@ export async function run(scenario) {
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   const { values } = parseArgs({
-    options: { address: { type: "string" }, rounds: { type: "string", default: "1" } },
+    options: {
+      address: { type: "string" },
+      rounds: { type: "string", default: "1" },
+      user: { type: "string" },
+      device: { type: "string" },
+      keepalive: { type: "string", default: "10" }, // s
+    },
   });
   try {
     ensure(values.address !== undefined, "--address is missing");
-    await scenario({ address: values.address, rounds: Number(values.rounds) });
+    const keepaliveMs = Number(values.keepalive) * 1_000;
+    await scenario({ ...values, rounds: Number(values.rounds), keepaliveMs });
   } catch (error) {
     fail(error);
   }
