@@ -45,13 +45,14 @@ class App:
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        if isinstance(self._ice, IceEndpoint):
-            await self._ice.start()
-        self._registry.start()
         try:
             self.address = await self._server.start(self._settings.listen)
         except OSError as error:
+            self._close()
             raise SettingError("listen", str(error)) from error
+        if isinstance(self._ice, IceEndpoint):
+            await self._ice.start()
+        self._registry.start()
         log.info("serving", address=self.address, backend=self._settings.backend)
         return self
 
@@ -63,13 +64,16 @@ class App:
     ) -> None:
         self._streams.end_all()
         await self._server.stop(STOP_GRACE)
-        self._writes.close()
-        self._streams.close()
         await self._registry.close()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.close()
-        self.metrics.close()
+        self._close()
         log.info("stopped")
+
+    def _close(self) -> None:
+        self._writes.close()
+        self._streams.close()
+        self.metrics.close()
 
     async def drain(self) -> None:
         """Ask every device to leave, and wait until all have or the deadline is over."""

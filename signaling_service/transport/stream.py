@@ -26,6 +26,7 @@ from signaling_service.core.model import Device
 from signaling_service.core.requests import check_hello
 from signaling_service.registry import Connection
 from signaling_service.transport import errors
+from signaling_service.transport.acks import Acks
 from signaling_service.transport.errors import Status, StreamEndedError
 from signaling_service.transport.pacing import Pacer
 from signaling_service.transport.service import Service
@@ -34,8 +35,6 @@ from signaling_service.transport.welcome import welcome
 
 HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
 FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
-ACK_DELAY: Final = 0.2  # s; an ack waits this long for something to ride on
-ACK_EVERY: Final = 32  # requests; or for this many
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
 
 log = structlog.get_logger()
@@ -48,9 +47,7 @@ class Stream:
     """A device's stream: `run` it once; `wake` and `send` it from outside."""
 
     __slots__ = (
-        "_ack_timer",
-        "_ack_wanted",
-        "_acked",
+        "_acks",
         "_connection",
         "_device",
         "_end",
@@ -61,7 +58,6 @@ class Stream:
         "_is_interruptible",
         "_is_woken",
         "_pacer",
-        "_processed",
         "_read_bytes",
         "_room",
         "_sent",
@@ -88,12 +84,9 @@ class Stream:
         self._unnumbered: list[pb.ConnectResponse] = []
         self._room: asyncio.Event | None = None  # the reader waits for room in it
         self._sent = 0  # the highest response seq written
-        self._processed = 0  # the highest request seq processed
-        self._acked = 0  # the highest request seq acknowledged
-        self._ack_wanted = False
+        self._acks = Acks(service.clock, self.wake)
         self._hello_timer: Timer | None = None
         self._flush_timer: Timer | None = None
-        self._ack_timer: Timer | None = None
         self._pacer = Pacer(service.rates)
 
     async def run(self) -> Status | None:
@@ -106,7 +99,7 @@ class Stream:
         except asyncio.CancelledError:
             if not self._is_abandoned:
                 raise  # the device has cancelled, or its connection is lost
-            return self._end
+            return await self._end_of_abandoned()
         finally:
             self._service.writes.ended(self)
             self.end(errors.INTERNAL)  # a reader that is busy reads no more
@@ -144,10 +137,20 @@ class Stream:
         if self._task is not None:
             self._task.cancel()
 
+    async def _end_of_abandoned(self) -> Status | None:
+        """How a stream ends that was inside a write: it may have been replaced meanwhile."""
+        if self._connection is not None:
+            try:
+                await self._service.registry.read(self._connection.stream, self._sent)
+            except FencedError:
+                return errors.REPLACED
+        return self._end
+
     def _cancel_timers(self) -> None:
-        for timer in (self._hello_timer, self._flush_timer, self._ack_timer):
+        for timer in (self._hello_timer, self._flush_timer):
             if timer is not None:
                 timer.cancel()
+        self._acks.close()
 
     async def _leave(self, reader: asyncio.Task[None]) -> None:
         """Let the reader come to its end, and the registry know."""
@@ -171,7 +174,7 @@ class Stream:
             if self._connection is not None:
                 await self._write_unnumbered()
                 await self._write_mailbox(self._connection)
-                if self._ack_wanted or (is_last and self._processed > self._acked):
+                if self._acks.is_wanted or (is_last and self._acks.is_owed):
                     await self._write_frame(b"", seq=0)
             if is_last:
                 break
@@ -205,9 +208,7 @@ class Stream:
 
     async def _write_frame(self, body: bytes, seq: int) -> None:
         """Write a response; fields of a message may come in parts (protobuf encoding)."""
-        head = pb.ConnectResponse(seq=seq, ack=self._processed)
-        self._acked = self._processed
-        self._ack_wanted = False
+        head = pb.ConnectResponse(seq=seq, ack=self._acks.tell())
         self._service.writes.began(self)
         await self._write_bytes(head.SerializeToString() + body)
         self._service.writes.ended(self)
@@ -277,11 +278,11 @@ class Stream:
             await self._connect(request)
         elif kind == "hello":
             raise StreamEndedError(errors.SECOND_HELLO)
-        elif request.seq and request.seq <= self._processed:  # a duplicate: acknowledged again
+        elif request.seq and request.seq <= self._acks.processed:  # a duplicate: acknowledged again
             ack = pb.ConnectRequest(ack=request.ack)
             await self._service.registry.dispatch(self._connection.stream, ack)
-            self._want_ack()
-        elif request.seq > self._processed + 1:
+            self._acks.want()
+        elif request.seq > self._acks.processed + 1:
             raise StreamEndedError(errors.SEQ_GAP)
         else:
             await self._process(self._connection, request, kind)
@@ -294,7 +295,7 @@ class Stream:
         except RefusedError:
             raise StreamEndedError(errors.BAD_HELLO) from None
         connection = await self._service.registry.connect(self._device, request, self.wake)
-        self._processed = self._acked = connection.received
+        self._acks.resume(connection.received)
         self._sent = connection.acked
         self._unnumbered.insert(0, welcome(connection, self._service))
         self._connection = connection
@@ -311,8 +312,7 @@ class Stream:
             refusal = await self._pace(kind)
         error = await self._service.registry.dispatch(connection.stream, request, refusal)
         if request.seq:
-            self._processed = request.seq
-            self._owe_ack()
+            self._acks.processes(request.seq)
         elif error is not None:
             await self._make_room()
             self.send(error)
@@ -338,19 +338,3 @@ class Stream:
             await self._room.wait()
             self._is_interruptible = False
             self._room = None
-
-    def _owe_ack(self) -> None:
-        """See to it that the device hears what is processed."""
-        if self._processed - self._acked >= ACK_EVERY:
-            self._want_ack()
-        elif self._ack_timer is None:
-            self._ack_timer = self._service.clock.call_later(ACK_DELAY, self._ack_late)
-
-    def _ack_late(self) -> None:
-        self._ack_timer = None
-        if self._processed > self._acked:
-            self._want_ack()
-
-    def _want_ack(self) -> None:
-        self._ack_wanted = True
-        self.wake()
