@@ -53,7 +53,12 @@ class App:
         if isinstance(self._ice, IceEndpoint):
             await self._ice.start()
         self._registry.start()
-        log.info("serving", address=self.address, backend=self._settings.backend)
+        log.info(
+            "serving",
+            address=self.address,
+            backend=self._settings.backend,
+            metrics=self.metrics.address or "off",
+        )
         return self
 
     async def __aexit__(
@@ -88,17 +93,17 @@ class App:
             task.cancel()
 
 
-def _serve_metrics(metrics: Metrics, settings: Settings) -> None:
-    """Listen for Prometheus. The default address may be taken by another node: not a mistake."""
+def _serve_metrics(metrics: Metrics, settings: Settings) -> str | None:
+    """Listen for Prometheus; returns why not, if another node has the default address."""
     where = settings.metrics_address()
-    if where is None:
-        return
     try:
-        log.info("metrics", address=metrics.serve(*where))
+        if where is not None:
+            metrics.serve(*where)
     except OSError as error:
         if settings.metrics_listen != METRICS_LISTEN:
             raise SettingError("metrics_listen", str(error.strerror)) from error
-        log.warning("metrics_off", error=error.strerror)
+        return str(error.strerror)
+    return None
 
 
 def _ice(settings: Settings, clock: Clock) -> IceProvider:
@@ -119,8 +124,10 @@ async def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     app = App(settings)
-    _serve_metrics(app.metrics, settings)
+    trouble = _serve_metrics(app.metrics, settings)
     async with app:
+        if trouble is not None:
+            log.warning("metrics_off", listen=settings.metrics_listen, error=trouble)
         await signals[0].wait()
         drain = asyncio.create_task(app.drain())
         hurry = asyncio.create_task(signals[1].wait())

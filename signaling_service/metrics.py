@@ -16,6 +16,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._server: WSGIServer | None = None
+        self._host = ""
         self._setup = Histogram(
             "signaling_call_setup_seconds",
             "From the first offer to the first connection, or to the end of a call without one.",
@@ -38,21 +39,26 @@ class Metrics:
             reason = pb.EndReason.Name(after.ended.reason).removeprefix("END_REASON_").lower()
             self._count(reason, now - after.created_at)
 
-    def serve(self, host: str, port: int) -> str:
-        """Serve `/metrics` on a thread of its own; returns the address.
+    @property
+    def address(self) -> str:
+        """Where they are served, "" while they are not."""
+        return f"{self._host}:{self._server.server_port}" if self._server is not None else ""
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve `/metrics` at `address`, on a thread of its own.
 
         Raises:
             OSError: the address cannot be listened on.
         """
-        server, _ = start_http_server(port, host, self.registry)
-        self._server = server
-        return f"{host}:{server.server_port}"
+        self._server, _ = start_http_server(port, host, self.registry)
+        self._host = host
 
     def close(self) -> None:
         """Serve no more."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
+            self._server = None
 
     def _count(self, outcome: str, seconds: float) -> None:
         self._setup.labels(outcome).observe(seconds)

@@ -61,10 +61,10 @@ async def test_metrics_are_served_without_anybodys_name(app: App, alice: User, b
     call = await answered_call(alice, bob)
     await alice.phone.hangs_up(call)
     await alice.phone.hears_end(pb.END_REASON_HANGUP)
-    address = app.metrics.serve("127.0.0.1", 0)
+    app.metrics.serve("127.0.0.1", 0)
 
     def get() -> str:
-        with urllib.request.urlopen(f"http://{address}/metrics") as response:
+        with urllib.request.urlopen(f"http://{app.metrics.address}/metrics") as response:
             return str(response.read(), "utf-8")
 
     text = await asyncio.to_thread(get)
