@@ -1,0 +1,143 @@
+"""The options of `signaling-service serve`, as its help shows them."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+CONNECTING: Final = "Connecting"
+CALLS: Final = "Calls"
+TURN: Final = "STUN and TURN"
+STOPPING: Final = "Stopping"
+WATCHING: Final = "Watching"
+
+Listen = Annotated[
+    str,
+    typer.Option(
+        envvar="SIGNALING_LISTEN",
+        metavar="HOST:PORT",
+        help="Where to listen. Port 0: any; the log event [b]serving[/b] has the address.",
+        rich_help_panel=CONNECTING,
+    ),
+]
+
+Backend = Annotated[
+    str,
+    typer.Option(
+        envvar="SIGNALING_BACKEND",
+        metavar="memory",
+        help="Where calls and mailboxes live. [b]memory[/b]: in this process.",
+        rich_help_panel=CALLS,
+    ),
+]
+
+Auth = Annotated[
+    str,
+    typer.Option(
+        envvar="SIGNALING_AUTH",
+        metavar="dev",
+        help="Who a device is. [b]dev[/b]: whoever it says in the request metadata "
+        "[b]user-id[/b] and [b]device-id[/b]; on loopback alone.",
+        rich_help_panel=CONNECTING,
+    ),
+]
+
+RingTimeout = Annotated[
+    float,
+    typer.Option(
+        envvar="SIGNALING_RING_TIMEOUT",
+        metavar="SECONDS",
+        help="How long a call rings, unless its offer says.",
+        rich_help_panel=CALLS,
+    ),
+]
+
+ResumeWindow = Annotated[
+    float,
+    typer.Option(
+        envvar="SIGNALING_RESUME_WINDOW",
+        metavar="SECONDS",
+        help="How long a device may be away and resume its session.",
+        rich_help_panel=CALLS,
+    ),
+]
+
+TurnUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="SIGNALING_TURN_URL",
+        metavar="URL",
+        help="A STUN or TURN server for devices; repeat it for more.",
+        rich_help_panel=TURN,
+    ),
+]
+
+TurnSecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SIGNALING_TURN_SECRET_FILE",
+        metavar="FILE",
+        help="The secret shared with the TURN servers; read again when it changes.",
+        rich_help_panel=TURN,
+    ),
+]
+
+TurnTtl = Annotated[
+    float,
+    typer.Option(
+        envvar="SIGNALING_TURN_TTL",
+        metavar="SECONDS",
+        help="How long a TURN credential works.",
+        rich_help_panel=TURN,
+    ),
+]
+
+IceEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIGNALING_ICE_ENDPOINT",
+        metavar="URL",
+        help="Instead: where to ask for servers and credentials, with GET; it answers with a "
+        "JSON list of RTCIceServer, as vendors of TURN do.",
+        rich_help_panel=TURN,
+    ),
+]
+
+IceEndpointTokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SIGNALING_ICE_ENDPOINT_TOKEN_FILE",
+        metavar="FILE",
+        help="The bearer token for it.",
+        rich_help_panel=TURN,
+    ),
+]
+
+DrainDeadline = Annotated[
+    float,
+    typer.Option(
+        envvar="SIGNALING_DRAIN_DEADLINE",
+        metavar="SECONDS",
+        help="How long devices have to leave after SIGTERM.",
+        rich_help_panel=STOPPING,
+    ),
+]
+
+MetricsListen = Annotated[
+    str,
+    typer.Option(
+        envvar="SIGNALING_METRICS_LISTEN",
+        metavar="HOST:PORT",
+        help="Where Prometheus finds [b]/metrics[/b]. Port 0: any; [b]off[/b]: nowhere.",
+        rich_help_panel=WATCHING,
+    ),
+]
+
+Reflection = Annotated[
+    bool,
+    typer.Option(
+        envvar="SIGNALING_REFLECTION",
+        help="Let clients ask for the protocol's description.",
+        rich_help_panel=CONNECTING,
+    ),
+]
