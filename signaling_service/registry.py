@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import structlog
 from signaling.v1 import signaling_pb2 as pb
@@ -12,6 +13,7 @@ from signaling_service.backends.base import (
     Attached,
     Backend,
     Decide,
+    Due,
     Over,
     Sender,
     Step,
@@ -23,7 +25,9 @@ from signaling_service.core.errors import NotAllowedError, RefusedError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Delivery, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
-from signaling_service.core.rules import Rules
+from signaling_service.core.rules import ENDED_MEMORY, Rules
+
+SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 
 log = structlog.get_logger()
 
@@ -191,6 +195,7 @@ class CallRegistry:
         for call_id in over.calls:
             await self._step(call_id, Event("gone", over.device, over.session))
         await self._backend.end(over)
+        self._remind(self._clock.now() + ENDED_MEMORY)  # what it left unheard
         log.info("session_ended", user_id=over.device.user_id, device_id=over.device.device_id)
 
     async def _step(self, call_id: str, event: Event) -> Applied:
@@ -230,13 +235,20 @@ class CallRegistry:
             await self._is_due.wait()
             self._is_due.clear()
             self._timer_at = float("inf")
-            due = await self._backend.due()
+            due = await self._due()
             for call_id in due.calls:
                 await self._fire(self._step(call_id, Event("deadline")))
             for over in due.sessions:
                 await self._fire(self._end_session(over))
             if due.next_at is not None:
                 self._remind(due.next_at)
+
+    async def _due(self) -> Due:
+        try:
+            return await self._backend.due()
+        except Exception:
+            log.exception("sweep_failed")
+            return Due((), (), self._clock.now() + SWEEP_RETRY)
 
     async def _fire(self, work: Coroutine[None, None, object]) -> None:
         """Do one thing that is due; what goes wrong with it keeps nothing else waiting."""

@@ -5,7 +5,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.core import offering, quality
 from signaling_service.core.descriptions import generation
 from signaling_service.core.errors import GlareError, WrongStateError
-from signaling_service.core.model import Device, Event, Negotiation
+from signaling_service.core.model import Device, Event, Negotiation, Relay
 from signaling_service.core.turn import Turn, ended
 
 
@@ -23,7 +23,7 @@ def offer(turn: Turn, sender: Device, event: Event) -> None:
         raise GlareError("offer: the peer's offer is open; roll back and answer it")
     number = call.negotiation.number + 1
     turn.change(negotiation=Negotiation(number, sender))
-    turn.change_side(sender, generations=generation(turn.side(sender).generations, description))
+    _accept(turn, sender, description)
     forwarded = turn.copy(sender, offer=description)
     forwarded.offer.negotiation = number
     forwarded.offer.ClearField("ring_timeout")
@@ -42,7 +42,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
     if description.negotiation not in (0, number):
         raise WrongStateError(f"answer.negotiation: the open offer is {number}")
     turn.change(negotiation=Negotiation(number, None))
-    turn.change_side(sender, generations=generation(turn.side(sender).generations, description))
+    _accept(turn, sender, description)
     quality.attempt_answered(turn, number)
     forwarded = turn.copy(sender, answer=description)
     forwarded.answer.negotiation = number
@@ -82,6 +82,15 @@ def overflow(turn: Turn, device: Device, _event: Event) -> None:
     """A side has stopped listening; a loser's mailbox is its own affair."""
     if device in (turn.call.caller.device, turn.peer(turn.call.caller.device).device):
         turn.end(ended(pb.END_REASON_PEER_GONE, device))
+
+
+def _accept(turn: Turn, sender: Device, description: pb.SdpOffer | pb.SdpAnswer) -> None:
+    """Note the ICE generation of a description; a new one has all its candidates to come."""
+    known = turn.side(sender).generations
+    generations = generation(known, description)
+    turn.change_side(sender, generations=generations)
+    if generations != known or description.sealed:  # a sealed one may be an ICE restart
+        turn.relay(Relay({**turn.call.relay.counts, sender: 0}))
 
 
 def _is_side(turn: Turn, device: Device, event: Event) -> bool:

@@ -33,9 +33,3 @@ def ufrag_of(candidate: pb.IceCandidate) -> str:
 def is_stale(ufrag: str, known: Generations) -> bool:
     """Whether the side is known to have moved on from this generation."""
     return bool(ufrag and known) and ufrag not in known[-1] and any(ufrag in old for old in known)
-
-
-def generation_key(ufrag: str, known: Generations) -> str:
-    """One name for all ufrags of the newest description, else the ufrag itself."""
-    newest = known[-1] if known else frozenset[str]()
-    return min(newest, default="") if not ufrag or ufrag in newest else ufrag

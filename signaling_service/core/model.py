@@ -123,8 +123,8 @@ class Held(NamedTuple):
 class Relay(NamedTuple):
     """What relaying candidates changes: the one part of a call that conflicts with no other."""
 
-    # sender: its ICE generation, and how many candidates it sent for it
-    counts: Mapping[Device, tuple[str, int]] = MappingProxyType({})
+    # how many candidates each sender has sent for its newest ICE generation
+    counts: Mapping[Device, int] = MappingProxyType({})
     held: tuple[Held, ...] = ()
 
 

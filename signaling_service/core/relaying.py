@@ -4,7 +4,6 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.descriptions import (
     Generations,
-    generation_key,
     is_stale,
     ufrag_of,
 )
@@ -44,12 +43,10 @@ def forward(
     newest = side.generations[-1]
     if not is_plain(message, newest, limits):
         return None
-    generation = min(newest)
-    last, sent = call.relay.counts.get(sender, (generation, 0))
-    count = len(message.candidates) + (sent if last == generation else 0)
+    count = call.relay.counts.get(sender, 0) + len(message.candidates)
     if count > limits.candidates_per_generation:
         return None
-    relay = Relay({**call.relay.counts, sender: (generation, count)})
+    relay = Relay({**call.relay.counts, sender: count})
     response = pb.ConnectResponse(call_id=call.call_id, sender=sender.message(), candidates=message)
     return Outcome(call.with_relay(relay), (Delivery(peer.device, response),))
 
@@ -75,10 +72,8 @@ def candidates(turn: Turn, sender: Device, event: Event) -> None:
         fresh = [index for index in range(len(ufrags)) if index not in stale]
         if not fresh:
             return
-        ufrags = [ufrags[index] for index in fresh]
         message = pb.IceCandidates(candidates=[message.candidates[index] for index in fresh])
-    count = _count(turn, sender, generation_key(ufrags[-1], known), len(ufrags))
-    counts = {**call.relay.counts, sender: count}
+    counts = {**call.relay.counts, sender: _count(turn, sender, len(message.candidates))}
     if is_ringing:
         turn.relay(Relay(counts, (*call.relay.held, Held(sender, message))))
     else:
@@ -108,14 +103,11 @@ def _generations(turn: Turn, sender: Device) -> Generations:
     return ()
 
 
-def _count(turn: Turn, sender: Device, generation: str, more: int) -> tuple[str, int]:
-    """Count candidates of a generation; while they are held all count, whatever they name."""
-    last, sent = turn.call.relay.counts.get(sender, (generation, 0))
-    if last != generation and turn.state is not State.RINGING:
-        sent = 0
+def _count(turn: Turn, sender: Device, more: int) -> int:
+    sent = turn.call.relay.counts.get(sender, 0)
     limit = turn.rules.limits.candidates_per_generation
     if sent + more > limit:
         raise LimitExceededError(
             f"candidates: {sent} of {limit} candidates of this ICE generation are used"
         )
-    return generation, sent + more
+    return sent + more

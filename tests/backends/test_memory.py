@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import pytest
 
 from signaling_service.backends.memory import DUE_SLACK, MemoryBackend
-from tests.backends.contract import RULES, BackendContract, Cell, an_answered_call
+from tests.backends.cell import RULES, an_answered_call
+from tests.backends.contract import BackendContract
 from tests.clock import ManualClock
 from tests.core.events import connected, disconnected
 from tests.core.names import ALICE

@@ -1,6 +1,7 @@
 """A device's app, as careful as the contract asks: it checks whatever it is told."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from signaling.v1 import signaling_pb2 as pb
 
@@ -70,7 +71,7 @@ class App:
         hello = pb.Hello(session_id=self.session_id)
         return pb.ConnectRequest(ack=self.processed, hello=hello)
 
-    def request(self, call_id: str, **payload: object) -> pb.ConnectRequest:
+    def request(self, call_id: str, **payload: Any) -> pb.ConnectRequest:
         """The next request; acknowledges what was processed."""
         self.seq += 1
         return pb.ConnectRequest(seq=self.seq, ack=self.processed, call_id=call_id, **payload)

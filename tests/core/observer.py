@@ -7,12 +7,12 @@ from typing import Final
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core import call as machine
+from signaling_service.core import relaying
 from signaling_service.core.call import PRESENCE_EVENTS, TRANSITIONS
 from signaling_service.core.errors import RefusedError, StaleCandidateError
 from signaling_service.core.model import (
     ANSWERED_STATES,
     Call,
-    Delivery,
     Device,
     Directory,
     Driver,
@@ -20,7 +20,8 @@ from signaling_service.core.model import (
     Outcome,
     State,
 )
-from signaling_service.core.rules import Rules
+from signaling_service.core.rules import Limits, Rules
+from tests.core.factory import NOBODY
 
 Visit = tuple[Driver, State, str, State]
 
@@ -62,9 +63,22 @@ class Observer:
         again = machine.handle(call, event, directory, now, rules)
         assert _told(outcome) == _told(again), "the same step gives the same answer"
         self._check(call, event, outcome, now)
-        self._visit(call, event, outcome, directory, now, rules)
+        swept = machine.handle(call, CLOCK, directory, now, rules).call
+        self._visit(call, swept, event, outcome)
         if event.device is not None and event.kind not in PRESENCE_EVENTS:
             self.refusal = outcome.refusal
+        return outcome
+
+    def forward(
+        self, call: Call, sender: Device, request: pb.ConnectRequest, now: float, limits: Limits
+    ) -> Outcome | None:
+        """See `core.relaying.forward`: a short cut to where the machine would have come."""
+        outcome = relaying.forward(call, sender, request, now, limits)
+        if outcome is not None:
+            self.refusal = None
+            event = Event("candidates", sender, 0, request)
+            by_the_table = self.handle(call, event, NOBODY, now, Rules(limits=limits))
+            assert _told(outcome) == _told(by_the_table)
         return outcome
 
     def _check(self, call: Call | None, event: Event, outcome: Outcome, now: float) -> None:
@@ -99,23 +113,13 @@ class Observer:
             assert sorted(one.role for one in advice.values()) == ROLES
             assert {one.attempt for one in advice.values()} == {self._attempts[call_id]}
 
-    def _visit(
-        self,
-        call: Call | None,
-        event: Event,
-        outcome: Outcome,
-        directory: Directory,
-        now: float,
-        rules: Rules,
-    ) -> None:
-        """Count the rows that this step went through."""
-        if call is not None and call.deadline <= now:
-            before = call.state
-            call = machine.handle(call, CLOCK, directory, now, rules).call
-            self.visits[Driver.CLOCK, before, "deadline", _state(call)] += 1
+    def _visit(self, call: Call | None, swept: Call | None, event: Event, outcome: Outcome) -> None:
+        """Count the rows that this step went through; `swept` is after its deadlines."""
+        if call is not None and swept is not call:
+            self.visits[Driver.CLOCK, call.state, "deadline", _state(swept)] += 1
         if event.device is None or outcome.refusal is not None:
             return
-        row = (_driver(call, event), _state(call), event.kind)
+        row = (_driver(swept, event), _state(swept), event.kind)
         if row in TRANSITIONS:
             self.visits[*row, _state(outcome.call)] += 1
 

@@ -1,7 +1,8 @@
 """The service without a server: registry, memory backend, a clock, and apps that use them."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections import Counter
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, TypeVar
 
 import pytest
@@ -10,6 +11,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.backends.base import Step, StreamId
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.errors import FencedError, MailboxFullError, RefusedError
+from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import (
     ANSWERED_STATES,
     Call,
@@ -78,7 +80,9 @@ class Simulation:
         app.in_flight = []
         if connection.is_resumed:
             app.confirm(request)
-            assert connection.received == app.seq - len(in_flight), "what was sent, but for the lost"
+            assert connection.received == app.seq - len(in_flight), (
+                "what was sent, but for the lost"
+            )
             for again in in_flight:
                 self._dispatch(app, again)
 
@@ -93,7 +97,9 @@ class Simulation:
     def read(self, app: App, count: int = 1_000_000) -> None:
         """Let the app process some of what it has to be told."""
         assert app.stream is not None
-        for entry in self._run(self.registry.read(app.stream, app.processed))[:count]:
+        unacked = self._run(self.registry.read(app.stream, 0))
+        _check_load(unacked)
+        for entry in [entry for entry in unacked if entry.seq > app.processed][:count]:
             app.process(entry)
 
     def ack(self, app: App) -> None:
@@ -267,6 +273,15 @@ class Simulation:
                     self.apps[receiver].expected.append(token)
 
 
+def _check_load(unacked: Sequence[Entry]) -> None:
+    """A call that leaves too much unacknowledged at a device is over for it."""
+    load = Counter(entry.bucket for entry in unacked)
+    ended = {entry.bucket for entry in unacked if entry.kind == "ended"}
+    over = {bucket for bucket, count in load.items() if count > RULES.limits.unacked_messages}
+    assert over <= ended | {ERRORS}
+    assert load[ERRORS] <= RULES.limits.unacked_messages + 1
+
+
 def _tokens(request: pb.ConnectRequest, refusal: RefusedError | None) -> list[str]:
     """What of a request has to arrive."""
     match request.WhichOneof("payload"):
@@ -284,5 +299,3 @@ def _tokens(request: pb.ConnectRequest, refusal: RefusedError | None) -> list[st
         case "answer" if refusal is None:
             return [request.answer.sdp]
     return []
-
-

@@ -197,6 +197,16 @@ def test_next_generation_has_its_own_256() -> None:
     assert outcome.deliveries == (forwarded(PHONE, candidates),)
 
 
+def test_made_up_generations_count_too() -> None:
+    """A device cannot have more by naming generations that nobody has described."""
+    call = after(an_answered_call(), *many(ALICE, 128, "one"), *many(ALICE, 128, "two"))
+
+    outcome = step(call, candidates_from(ALICE, line(ufrag="one")))
+
+    assert is_untouched(outcome, call)
+    assert refusal(outcome) == Refusal("LIMIT_EXCEEDED")
+
+
 def test_held_candidates_count_whatever_they_name() -> None:
     """A device that rings cannot have more held for it by making up generations."""
     call = after(a_ringing_call(), *many(PHONE, 128, "one"), *many(PHONE, 128, "two"))

@@ -6,7 +6,6 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.core.descriptions import (
     Generations,
     generation,
-    generation_key,
     is_stale,
     ufrag_of,
 )
@@ -85,20 +84,3 @@ def test_stale_is_what_an_older_description_names(
 ) -> None:
     """And the newest does not."""
     assert is_stale(ufrag, known) is expected
-
-
-@pytest.mark.parametrize(
-    ("ufrag", "known", "key"),
-    [
-        ("", (), ""),
-        ("a", (), "a"),
-        ("", (OLD, NEW), "new"),
-        ("new", (OLD, NEW), "new"),
-        ("b", (frozenset({"a", "b"}),), "a"),
-        ("", (frozenset({"a", "b"}),), "a"),
-        ("future", (OLD, NEW), "future"),
-    ],
-)
-def test_generation_has_one_name(ufrag: str, known: Generations, key: str) -> None:
-    """Whichever of its ufrags a candidate names, or none."""
-    assert generation_key(ufrag, known) == key
