@@ -77,21 +77,9 @@ class SignalingServicer:
         if self._streams.is_draining:
             return errors.DRAINING
 
-        async def read() -> bytes | None:
-            data = await context.read()
-            return data if isinstance(data, bytes) else None  # grpc.aio.EOF
-
-        is_begun = False
-
-        async def write(data: bytes) -> None:
-            nonlocal is_begun
-            if not is_begun:
-                is_begun = True
-                # ahead of the first message: if that is stuck, a status can still follow
-                await context.send_initial_metadata(())
-            await context.write(data)
-
-        stream = Stream(device, self._service, read, write)
+        # ahead of the first message: if that is stuck, a status can still follow
+        await context.send_initial_metadata(())
+        stream = Stream(device, self._service, context.read, context.write)
         self._streams.add(stream)
         try:
             return await stream.run()

@@ -37,9 +37,11 @@ HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does 
 FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
 
+_HEAD: Final = pb.ConnectResponse()  # filled and serialized in one go: one is enough for all
+
 log = structlog.get_logger()
 
-Read = Callable[[], Awaitable[bytes | None]]  # None: the device has half-closed
+Read = Callable[[], Awaitable[object]]  # anything but bytes: the device has half-closed
 Write = Callable[[bytes], Awaitable[None]]
 
 
@@ -208,9 +210,10 @@ class Stream:
 
     async def _write_frame(self, body: bytes, seq: int) -> None:
         """Write a response; fields of a message may come in parts (protobuf encoding)."""
-        head = pb.ConnectResponse(seq=seq, ack=self._acks.tell())
+        _HEAD.seq, _HEAD.ack = seq, self._acks.tell()
+        head = _HEAD.SerializeToString()
         self._service.writes.began(self)
-        await self._write_bytes(head.SerializeToString() + body)
+        await self._write_bytes(head + body)
         self._service.writes.ended(self)
 
     def _complete(self, entry: Entry) -> bytes:
@@ -263,7 +266,7 @@ class Stream:
         self._is_interruptible = True
         data = await self._read_bytes()
         self._is_interruptible = False
-        if data is None:
+        if not isinstance(data, bytes):
             return None
         try:
             return pb.ConnectRequest.FromString(data)
@@ -309,7 +312,9 @@ class Stream:
     ) -> None:
         refusal = None
         if kind is not None or request.seq:
-            refusal = await self._pace(kind)
+            delay = self._pacer.take(kind, self._service.clock.now())
+            if delay:
+                refusal = await self._slow_down(kind, delay)
         error = await self._service.registry.dispatch(connection.stream, request, refusal)
         if request.seq:
             self._acks.processes(request.seq)
@@ -317,17 +322,15 @@ class Stream:
             await self._make_room()
             self.send(error)
 
-    async def _pace(self, kind: str | None) -> RefusedError | None:
+    async def _slow_down(self, kind: str | None, delay: float) -> RefusedError | None:
         """Wait until the device may send this; an offer is refused instead."""
-        delay = self._pacer.take(kind, self._service.clock.now())
-        if delay and kind == "offer":
+        if kind == "offer":
             rate = self._service.rates.offers
             limit = f"at most {rate.burst:g} at once, then {rate.per_second:g} a second"
             return RateLimitedError(f"offer: {limit}", retry_after=delay)
-        if delay:
-            self._is_interruptible = True
-            await sleep(self._service.clock, delay)
-            self._is_interruptible = False
+        self._is_interruptible = True
+        await sleep(self._service.clock, delay)
+        self._is_interruptible = False
         return None
 
     async def _make_room(self) -> None:
