@@ -17,6 +17,9 @@ METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's export
 MAX_PORT: Final = 65535
 LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
 
+_LIMITS: Final = Limits()
+_RATES: Final = Rates()
+
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -27,24 +30,24 @@ class LimitSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=LIMIT_PREFIX, frozen=True, extra="forbid")
 
-    message_bytes: Count = 64 * 1024
-    sdp_bytes: Count = 32 * 1024
-    candidate_bytes: Count = 1024
-    candidates_per_message: Count = 32
-    candidates_per_generation: Count = 256
-    app_message_bytes: Count = 4 * 1024
-    metadata_bytes: Count = 1024
-    calls_per_device: Count = 8
-    ringing_per_user: Count = 16
-    devices_per_user: Count = 16
-    unacked_messages: Count = 300
-    unacked_bytes: Count = 1024 * 1024
-    offers_per_second: PerSecond = 5
-    offers_burst: Count = 20
-    candidates_per_second: PerSecond = 50
-    candidates_burst: Count = 300
-    others_per_second: PerSecond = 20
-    others_burst: Count = 100
+    message_bytes: Count = _LIMITS.message_bytes
+    sdp_bytes: Count = _LIMITS.sdp_bytes
+    candidate_bytes: Count = _LIMITS.candidate_bytes
+    candidates_per_message: Count = _LIMITS.candidates_per_message
+    candidates_per_generation: Count = _LIMITS.candidates_per_generation
+    app_message_bytes: Count = _LIMITS.app_message_bytes
+    metadata_bytes: Count = _LIMITS.metadata_bytes
+    calls_per_device: Count = _LIMITS.calls_per_device
+    ringing_per_user: Count = _LIMITS.ringing_per_user
+    devices_per_user: Count = _LIMITS.devices_per_user
+    unacked_messages: Count = _LIMITS.unacked_messages
+    unacked_bytes: Count = _LIMITS.unacked_bytes
+    offers_per_second: PerSecond = _RATES.offers.per_second
+    offers_burst: Count = int(_RATES.offers.burst)
+    candidates_per_second: PerSecond = _RATES.candidates.per_second
+    candidates_burst: Count = int(_RATES.candidates.burst)
+    others_per_second: PerSecond = _RATES.others.per_second
+    others_burst: Count = int(_RATES.others.burst)
     streams_per_connection: Count = 100
     request_metadata_bytes: Count = 8 * 1024
     keepalive_seconds: Seconds = 15  # a ping after this long without traffic
