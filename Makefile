@@ -6,10 +6,10 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long demo check format proto e2e bench wheel clean
+.PHONY: help run test test-long demo demo-failing check format proto e2e bench wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(RUNS): pyproject.toml
 	@echo "Setting up $(VENV) …"
@@ -33,6 +33,9 @@ test-long: $(READY) ## Run the property tests for long
 
 demo: $(READY) ## Watch two WebRTC peers call each other
 	$(BIN)/python -m examples.demo
+
+demo-failing: $(READY) ## Watch a call that loses its network, and gets over it
+	$(BIN)/python -m examples.demo --failing
 
 check: $(READY) ## Lint, types, import rules, protos; changes nothing
 	$(BIN)/ruff format --check .

@@ -4,16 +4,17 @@ import asyncio
 
 from signaling.v1 import signaling_pb2 as pb
 
-from examples.minimal_client import Client
+from signaling_service.client import Client, Incoming, identity
 
 
 async def main(address: str = "127.0.0.1:50051") -> None:
     """Answer nobody, until the service turns the phone away."""
-    phone = Client(address, [("user-id", "bob"), ("device-id", "phone")])
-    async for event in phone.events():
-        if event.HasField("offer"):
-            phone.send(event.call_id, ringing=pb.Ringing())
-            phone.send(event.call_id, reject=pb.Reject(reason=pb.REJECT_REASON_BUSY_EVERYWHERE))
+    async with Client(address, identity("bob", "phone")) as phone:
+        async for event in phone:
+            match event:
+                case Incoming(call):
+                    call.ring()
+                    call.reject(pb.REJECT_REASON_BUSY_EVERYWHERE)
 
 
 if __name__ == "__main__":

@@ -46,6 +46,12 @@ class Ladder:
         row = dict.fromkeys(range(low + 2, high - 1), "═") | {low + 1: "◀", high - 1: "▶"}
         self._print(row, label, style, self._label_at(low, high, None, label))
 
+    def cut(self, one: str, other: str, label: str) -> None:
+        """Draw a broken line: nothing gets through any more."""
+        low, high = sorted((self._lanes[one], self._lanes[other]))
+        row = dict.fromkeys(range(low + 2, high - 1), " ") | {low + 1: "✗", high - 1: "✗"}
+        self._print(row, label, "bold red", self._label_at(low, high, None, label))
+
     def gap(self) -> None:
         """Draw the lifelines alone."""
         self._console.print(self._draw({}))

@@ -1,4 +1,4 @@
-"""The demonstration shows a call that connects, and fails when none does."""
+"""The demonstrations show a call that connects, and one that fails and recovers."""
 
 import argparse
 import asyncio
@@ -29,7 +29,24 @@ STORY = (
     r"│◀╌+ “hi, it's Bob” ╌+┼╌+┤",
     r"├─+ hangup ─+▶│",
     r"ended HANGUP",
-    r"^connected after \d+ ms \(\d+ ms from the answer\), first audio after \d+ ms$",
+    r"^connected after \d+ ms \(\d+ ms from the answer\), first audio after \d+ ms,$",
+)
+FAILING_STORY = (
+    r"│◀═+ audio, both ways ═+▶│",
+    r"│✗ +no network +✗│",
+    r"│◀─+ AWAY phone ─+┤",
+    r"├─+ “still there\?” ─+▶│",
+    r"├─+ welcome back ─+▶│",
+    r"│✗ +no path for media +✗│",
+    r"failed",
+    r"reconnect (OFFER|WAIT)",
+    r"├─+ offer ─+▶│",
+    r"│◀─+ answer ─+┤",
+    r"├─+ connected ─+▶│",
+    r"│◀═+ audio, both ways ═+▶│",
+    r"├─+ hangup ─+▶│",
+    r"ended HANGUP",
+    r"^AWAY after \d+ ms, lost path seen after \d+ ms, audio again \d+ ms later$",
 )
 
 
@@ -51,20 +68,20 @@ async def run(*arguments: str) -> list[str]:
     return output.decode().splitlines()
 
 
-def check(lines: list[str]) -> None:
+def check(lines: list[str], story: tuple[str, ...] = STORY) -> str:
     rest = iter(lines)
-    missing = [step for step in STORY if not any(re.search(step, line) for line in rest)]
-    assert not missing, "\n".join(lines)
+    missing = [step for step in story if not any(re.search(step, line) for line in rest)]
     text = "\n".join(lines)
-    assert text.count("ended ANSWERED_ELSEWHERE") == 1
+    assert not missing, text
     assert max(map(len, lines)) <= WIDTH
     assert "candidate:" not in text
     assert "a=" not in text
+    return text
 
 
 async def test_it_shows_a_call_from_the_offer_to_the_hangup() -> None:
     """Alone, the demonstration starts a service of its own; no description gets on the screen."""
-    check(await run())
+    assert check(await run()).count("ended ANSWERED_ELSEWHERE") == 1
 
 
 async def test_it_calls_at_a_service_that_runs(service: App) -> None:
@@ -72,11 +89,21 @@ async def test_it_calls_at_a_service_that_runs(service: App) -> None:
     check(await run("--address", service.address))
 
 
+async def test_it_shows_a_call_that_fails_and_recovers() -> None:
+    """Both sides are told of what failed, one offers anew, and each hears the end once."""
+    text = check(await run("--failing"), FAILING_STORY)
+
+    assert text.count("BACK phone") == 1
+    assert text.count("“still there?”") == 2  # sent and got once
+    assert text.count("reconnect OFFER") == text.count("reconnect WAIT") == 1
+    assert text.count("ended HANGUP") == 2
+
+
 async def test_it_fails_when_the_call_does_not_connect(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody serves there is no call, and the exit code says so."""
     monkeypatch.setattr(demo, "DEADLINE", 0.2)
     screen = io.StringIO()
-    nowhere = argparse.Namespace(address="127.0.0.1:1", fast=True)
+    nowhere = argparse.Namespace(address="127.0.0.1:1", failing=False, fast=True)
 
     assert await demo.main(nowhere, Console(file=screen, width=WIDTH)) == 1
     assert "no call within" in screen.getvalue()

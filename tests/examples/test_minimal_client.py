@@ -9,11 +9,11 @@ import pytest
 from signaling.v1 import signaling_pb2 as pb
 
 from examples.minimal_client import Client, TurnedAwayError
+from examples.proxy import Proxy, proxying
 from signaling_service.app import App
 from signaling_service.config import LimitSettings
 
 from .conftest import LISTEN
-from .proxy import Proxy, proxying
 
 DEADLINE = 20.0  # s, with some waits before reconnecting
 CALL = "a-call"

@@ -7,8 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
-from examples.aiortc_peer import Message, Peer, loopback_candidates
+from examples import aiortc_call
+from examples.aiortc_media import loopback_candidates
+from examples.aiortc_peer import Message, Peer
 from signaling_service.app import App
+from signaling_service.client import Ended
 
 DEADLINE = 30.0  # s, for a whole call on a busy machine
 
@@ -59,17 +62,17 @@ async def connected(*peers: Peer) -> AsyncIterator[None]:
             await peer.welcomed
         yield
         for peer in peers:
-            peer.leave()
+            await peer.leave()
 
 
 async def talk(one: Peer, other: Peer) -> None:
     """Wait until audio flows both ways, and send a text there and back."""
-    await asyncio.gather(one.connected, other.connected, one.heard, other.heard)
-    await asyncio.gather(one.opened, other.opened)
-    one.say("ping")
-    assert await other.texts.get() == "ping"
-    other.say("pong")
-    assert await one.texts.get() == "pong"
+    for media in (one.media, other.media):
+        await asyncio.gather(media.connected, media.heard, media.opened)
+    one.media.say("ping")
+    assert await other.media.texts.get() == "ping"
+    other.media.say("pong")
+    assert await one.media.texts.get() == "pong"
 
 
 async def test_two_peers_connect_audio_and_data_with_trickled_candidates(service: App) -> None:
@@ -79,7 +82,7 @@ async def test_two_peers_connect_audio_and_data_with_trickled_candidates(service
     bob = Peer(service.address, "bob", "phone", record)
 
     async with connected(alice, bob):
-        await alice.call("bob")
+        await alice.dial("bob")
         await bob.prepare()
         bob.answer()
         await talk(alice, bob)
@@ -104,7 +107,7 @@ async def test_one_of_two_answers_in_the_same_instant_wins_and_connects(service:
     bobs = [Peer(service.address, "bob", name, record) for name in ("phone", "tablet", "watch")]
 
     async with connected(alice, *bobs):
-        await alice.call("bob")
+        await alice.dial("bob")
         for peer in bobs:
             await peer.offered
             peer.ring()
@@ -112,31 +115,39 @@ async def test_one_of_two_answers_in_the_same_instant_wins_and_connects(service:
         await asyncio.gather(*(peer.prepare() for peer in quick))
         for peer in quick:
             peer.answer()
-        (winner,) = [peer for peer in quick if peer.connected is await first_connected(quick)]
-        (loser,) = [peer for peer in quick if peer is not winner]
+        winner, loser = await by_ends(*quick)
         await talk(alice, winner)
-        losers = {peer: await peer.ended for peer in bobs if peer is not winner}
-        refused = await loser.refused
+        losers = [await peer.ended for peer in bobs if peer is not winner]
         winner.hang_up()
         await asyncio.gather(alice.ended, winner.ended)
 
     user_id, device_id = winner.name.split("/")
-    elsewhere = pb.CallEnded(
-        reason=pb.END_REASON_ANSWERED_ELSEWHERE,
-        ended_by=pb.Device(user_id=user_id, device_id=device_id),
+    elsewhere = Ended(
+        pb.END_REASON_ANSWERED_ELSEWHERE, pb.Device(user_id=user_id, device_id=device_id)
     )
-    assert list(losers.values()) == [elsewhere, elsewhere]
-    assert (refused.code, refused.ended) == (pb.ERROR_CODE_WRONG_STATE, elsewhere)
+    assert losers == [elsewhere, elsewhere]
     assert [message.sender for message in record.got(alice) if message.HasField("answer")] == [
         elsewhere.ended_by
     ]
     assert not record.sent(loser, "candidates")  # it has not talked to the caller
 
 
-async def first_connected(peers: list[Peer]) -> asyncio.Future[bool]:
-    """The `connected` of the one that connects."""
-    done, _ = await asyncio.wait(
-        [peer.connected for peer in peers], return_when=asyncio.FIRST_COMPLETED
-    )
-    (future,) = done
-    return future
+async def by_ends(one: Peer, other: Peer) -> tuple[Peer, Peer]:
+    """The winner, and the loser: whose call ends first."""
+    await asyncio.wait([one.ended, other.ended], return_when=asyncio.FIRST_COMPLETED)
+    return (other, one) if one.ended.done() else (one, other)
+
+
+async def test_the_short_example_talks(
+    service: App, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The wiring in eighty lines is a call: connected at both sides, and hung up."""
+    monkeypatch.setattr(aiortc_call, "TALK", 1.0)  # so long is its call
+    async with asyncio.timeout(DEADLINE), asyncio.TaskGroup() as group:
+        group.create_task(aiortc_call.main("bob", "", service.address))
+        group.create_task(aiortc_call.main("alice", "bob", service.address))
+
+    printed = capsys.readouterr().out
+    assert printed.count("PeerState(state='connected')") == 2
+    assert printed.count("Ended(") == 2
+    assert "candidate:" not in printed

@@ -1,4 +1,4 @@
-"""A TCP proxy between a client and a service: it cuts, holds back, and moves house."""
+"""A TCP proxy between a client and a service: a network that fails when it is told to."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,15 +14,17 @@ class Proxy:
         self.target = target
         self.address = ""
         self.connections = 0  # so far
+        self.is_blocked = False  # whoever comes is sent away
         self._swallowed = asyncio.Event()
         self._is_swallowing = False
         self._writers: set[asyncio.StreamWriter] = set()
 
-    def cut(self) -> None:
-        """Reset every connection; new ones are welcome."""
+    def cut(self) -> bool:
+        """Reset every connection; new ones are welcome. Returns whether there was any."""
         self._is_swallowing = False
         for writer in self._writers:
             writer.transport.abort()
+        return bool(self._writers)
 
     def swallow(self) -> None:
         """Lose what the service sends from now on, until the next cut."""
@@ -37,6 +39,9 @@ class Proxy:
         """Carry one connection."""
         self.connections += 1
         host, _, port = self.target.rpartition(":")
+        if self.is_blocked:
+            writer.transport.abort()
+            return
         try:
             up_reader, up_writer = await asyncio.open_connection(host, int(port))
         except OSError:
