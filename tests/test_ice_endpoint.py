@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.app import App
+from signaling_service.config import Settings
 from signaling_service.ice_endpoint import RETRY, IceEndpoint
 from tests.clock import ManualClock
+from tests.devices import User
 
 TTL = 600.0
 
@@ -105,6 +108,19 @@ async def test_nonsense_is_asked_for_again(
 
     vendor.answer = [relay(2)]
     await _refreshed(endpoint, vendor, clock, "u2", after=RETRY)
+
+
+async def test_devices_of_a_service_get_them(vendor: Vendor, clock: ManualClock) -> None:
+    """In the welcome."""
+    vendor.answer = [relay(1)]
+    settings = Settings(listen="127.0.0.1:0", ice_endpoint=vendor.url, turn_ttl=TTL)
+    async with App(settings, clock) as app:
+        phone = User("alice", app.address).phone
+
+        welcome = await phone.connects()
+
+        assert [server.username for server in welcome.ice_servers] == ["u1"]
+        await phone.drops()
 
 
 async def _refreshed(

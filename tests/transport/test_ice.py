@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling.v1 import signaling_pb2_grpc
 
 from signaling_service.config import Settings
+from signaling_service.ice import TurnRest
 from tests.clock import ManualClock
 from tests.devices import CHANNEL_OPTIONS, User, answered_call
 from tests.transport.settings import settings
@@ -166,3 +168,24 @@ async def test_no_relays(alice: User, bob: User, clock: ManualClock) -> None:
     clock.advance(10_000)
     await alice.phone.hears("ended")
     await alice.phone.hears_nothing()
+
+
+def test_secret_is_rotated_without_a_restart(tmp_path: Path) -> None:
+    """The file is read again when it has changed; while it is unreadable the last one counts."""
+    file = tmp_path / "secret"
+    file.write_bytes(b"old\n")
+    provider = TurnRest(["turn:turn.example"], file)
+
+    def signs(secret: bytes) -> bool:
+        (server,) = provider.issue(1000.0)
+        mac = hmac.new(secret, server.username.encode(), hashlib.sha1).digest()
+        return server.credential == base64.b64encode(mac).decode()
+
+    assert signs(b"old")
+    file.write_bytes(b"new secret\n")
+    os.utime(file, ns=(1, 1))
+    assert signs(b"new secret")
+    file.unlink()
+    assert signs(b"new secret")
+    file.write_bytes(b"")
+    assert signs(b"new secret")
