@@ -53,11 +53,6 @@ class _Servicer(signaling_pb2_grpc.SignalingServiceServicer):
     ) -> None:
         await next(self._scripts)(Streamed(request_iterator, context))
 
-    async def GetIceServers(  # noqa: N802 - gRPC's name
-        self, request: pb.GetIceServersRequest, context: Context
-    ) -> pb.GetIceServersResponse:
-        raise AssertionError("no script is about them")
-
 
 @asynccontextmanager
 async def service(*scripts: Script) -> AsyncIterator[str]:
