@@ -53,6 +53,11 @@ class _Servicer(signaling_pb2_grpc.SignalingServiceServicer):
     ) -> None:
         await next(self._scripts)(Streamed(request_iterator, context))
 
+    async def GetIceServers(  # noqa: N802 - gRPC's name
+        self, request: pb.GetIceServersRequest, context: Context
+    ) -> pb.GetIceServersResponse:
+        raise AssertionError(f"no script is about {request} of {context}")
+
 
 @asynccontextmanager
 async def service(*scripts: Script) -> AsyncIterator[str]:
