@@ -11,6 +11,7 @@ from signaling_service.config import LimitSettings, Settings
 from tests.clock import ManualClock
 from tests.devices import User
 
+LISTEN = Settings(listen="127.0.0.1:0")
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 
 # how hard the property tests look: by default every run tries the same examples
@@ -64,6 +65,20 @@ async def person(app: App) -> AsyncIterator[Callable[[str], User]]:
     yield make
     for user in users:
         await user.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take proxies out of the environment: gRPC obeys them even on loopback."""
+    for name in [name for name in os.environ if "proxy" in name.lower()]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[App]:
+    """A running service on the machine's clock."""
+    async with App(LISTEN) as running:
+        yield running
 
 
 @pytest.fixture

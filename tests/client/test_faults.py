@@ -28,9 +28,8 @@ from signaling_service.client import (
     identity,
 )
 from signaling_service.config import LimitSettings
+from tests.conftest import LISTEN
 from tests.devices import candidate, sdp
-
-from .conftest import LISTEN
 
 CANDIDATES = [candidate(number) for number in range(3)]
 SEED = int(os.environ.get("FAULT_SEED", "1"))

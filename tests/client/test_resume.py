@@ -20,9 +20,9 @@ from signaling_service.client import (
     Ringing,
     Timing,
 )
+from tests.conftest import LISTEN
 from tests.devices import PATIENCE, sdp
 
-from .conftest import LISTEN
 from .people import Waits, all_of, connected, device, next_of, talk, until
 from .scripted import Streamed
 from .scripted import service as scripted
@@ -47,7 +47,7 @@ async def test_what_is_heard_twice_is_told_once() -> None:
             rung = pb.CallProgress(kind=pb.PROGRESS_KIND_RINGING, device=device)
             await stream.says(seq, call="a-call", progress=rung)
         await stream.says(3, call="a-call")  # a member of the future
-        await stream.says(4, call="a-call", progress=pb.CallProgress(kind=99))  # type: ignore[arg-type]
+        await stream.says(4, call="a-call", progress=pb.CallProgress(kind=99))  # type: ignore[arg-type]  # a newer service's
         while not acks or acks[-1] < 4:
             acks.append((await stream.hears()).ack)
         await stream.says(5, call="a-call", ended=pb.CallEnded(reason=pb.END_REASON_EXPIRED))

@@ -149,12 +149,12 @@ BAD: dict[str, tuple[type[RefusedError], dict[str, Any]]] = {
         LARGE,
         {"candidates": candidates(pb.IceCandidate(username_fragment="u" * 257))},
     ),
-    "unknown reason": (INVALID, {"reject": pb.Reject(reason=999)}),  # type: ignore[arg-type]
+    "unknown reason": (INVALID, {"reject": pb.Reject(reason=999)}),  # type: ignore[arg-type]  # a newer client's
     "text too large": (LARGE, {"hangup": pb.Hangup(text="x" * 1025)}),
     "no state": (INVALID, {"connection_state": pb.ConnectionState()}),
     "unknown state": (
         INVALID,
-        {"connection_state": pb.ConnectionState(state=999)},  # type: ignore[arg-type]
+        {"connection_state": pb.ConnectionState(state=999)},  # type: ignore[arg-type]  # a newer client's
     ),
     "body too large": (LARGE, {"app_message": pb.AppMessage(body=b"x" * 4097)}),
     "content type too large": (LARGE, {"app_message": pb.AppMessage(content_type="x" * 129)}),

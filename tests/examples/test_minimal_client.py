@@ -12,8 +12,7 @@ from examples.minimal_client import Client, TurnedAwayError
 from examples.proxy import Proxy, proxying
 from signaling_service.app import App
 from signaling_service.config import LimitSettings
-
-from .conftest import LISTEN
+from tests.conftest import LISTEN
 
 DEADLINE = 20.0  # s, with some waits before reconnecting
 CALL = "a-call"

@@ -150,7 +150,7 @@ async def test_health(alice: User, service: str) -> None:
 async def services(address: str) -> set[str]:
     """The services that reflection tells of."""
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]  # its stubs know no aio channel
         call = stub.ServerReflectionInfo()
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         async with asyncio.timeout(PATIENCE):
