@@ -14,20 +14,28 @@ from signaling_service.backends.base import (
     Backend,
     Decide,
     Due,
+    Moved,
     Over,
     Sender,
     Step,
     StreamId,
 )
-from signaling_service.clock import Clock, Timer
+from signaling_service.clock import Clock, Timer, sleep
 from signaling_service.core.call import handle
-from signaling_service.core.errors import NotAllowedError, RefusedError
+from signaling_service.core.errors import (
+    BackendAwayError,
+    FencedError,
+    NotAllowedError,
+    RefusedError,
+    SessionLostError,
+)
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Delivery, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
-from signaling_service.core.rules import ENDED_MEMORY, Rules
+from signaling_service.core.rules import Rules
 
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
+LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 
 log = structlog.get_logger()
 
@@ -69,19 +77,22 @@ class CallRegistry:
         self._timer: Timer | None = None
         self._timer_at = float("inf")
         self._is_due = asyncio.Event()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to fire deadlines."""
-        self._sweeper = asyncio.create_task(self._sweep())
+        self._spawn(self._sweep())
+        if self._backend.sweep_interval is not None:
+            self._is_due.set()
 
     async def close(self) -> None:
         """Fire no more deadlines."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def connect(
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
@@ -93,11 +104,17 @@ class CallRegistry:
 
         Raises:
             TooManyDevicesError: the user has as many connected devices as allowed.
+            FencedError: a newer stream has come meanwhile.
+            BackendAwayError: the backend cannot be reached.
         """
         while isinstance(found := await self._backend.attach(device, request, wake), Over):
             await self._end_session(found)
-        snapshots = await self._greet(device, found)
-        backlog = await self._backend.read(found.stream, found.acked)
+        try:
+            snapshots = await self._greet(found)
+            backlog = await self._backend.read(found.stream, found.acked)
+        except BackendAwayError:
+            await self.disconnect(found.stream)  # nobody is there to use it
+            raise
         return Connection(
             found.stream,
             found.session_id,
@@ -126,6 +143,7 @@ class CallRegistry:
             FencedError: the stream counts no more.
             AckTooHighError: its `ack` is above what was sent.
             MailboxFullError: it leaves too many errors unacknowledged.
+            BackendAwayError: nothing is known to have happened; the same may be tried again.
         """
         sender = Sender(stream, request.seq, request.ack)
         kind = request.WhichOneof("payload")
@@ -145,7 +163,7 @@ class CallRegistry:
         if refusal is not None and not is_valid_call_id(call_id):
             call_id = ""
         users: tuple[str, ...] = ()
-        if kind in ("offer", "answer"):
+        if refusal is None and kind in ("offer", "answer"):
             users = (stream.device.user_id, request.offer.recipient_user_id)
         if request.seq:
             decide = _answer(decide, sender, call_id)
@@ -154,10 +172,14 @@ class CallRegistry:
         return _error(refusal, 0, call_id) if refusal is not None and not request.seq else None
 
     async def disconnect(self, stream: StreamId) -> None:
-        """The stream is lost: its calls hear of it, and its session waits to be resumed."""
-        for call_id in await self._backend.detach(stream):
-            await self._step(call_id, Event("detached", stream.device, stream.session))
-        self._remind(self._clock.now() + self._rules.resume_window)
+        """The stream is lost: its calls hear of it, and its session waits to be resumed.
+
+        While the backend is away that is tried again, behind this method's back.
+        """
+        try:
+            await self._leave(stream)
+        except BackendAwayError:
+            self._spawn(self._leave_later(stream))
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """What the device has to be sent above seq `after`, in order.
@@ -176,15 +198,41 @@ class CallRegistry:
             return refusal
         return None
 
-    async def _greet(self, device: Device, found: Attached) -> list[pb.CallSnapshot]:
+    async def _leave(self, stream: StreamId) -> None:
+        calls = await self._backend.detach(stream)
+        self._remind(self._clock.now() + self._rules.resume_window)
+        await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
+
+    async def _leave_later(self, stream: StreamId) -> None:
+        while True:
+            await sleep(self._clock, LEAVE_RETRY)
+            try:
+                return await self._leave(stream)
+            except BackendAwayError:
+                continue
+
+    async def _tell_calls(self, moved: Moved) -> None:
+        """Let calls hear that a stream was lost or is back, unless another one counts now."""
+        stream = moved.stream
+        kind = "attached" if moved.is_connected else "detached"
+        try:
+            for call_id in moved.calls:
+                await self._step(call_id, Event(kind, stream.device, stream.session), stream)
+            if moved.calls:
+                await self._backend.settle(moved)
+        except (FencedError, SessionLostError):
+            log.debug("moved_on", user_id=stream.device.user_id, device_id=stream.device.device_id)
+
+    async def _greet(self, found: Attached) -> list[pb.CallSnapshot]:
         """Tell the calls of the device that it is there; returns what it has to know of them."""
-        attached = Event("attached", device, found.stream.session)
+        stream, device = found.stream, found.stream.device
+        attached = Event("attached", device, stream.session)
         snapshots = [
-            _snapshot((await self._step(call_id, attached)).outcome.call, device)
+            _snapshot((await self._step(call_id, attached, stream)).outcome.call, device)
             for call_id in found.calls
         ]
         for call_id, ended in found.unheard.items():
-            call = (await self._step(call_id, attached)).outcome.call
+            call = (await self._step(call_id, attached, stream)).outcome.call
             snapshot = _snapshot(call, device) or pb.CallSnapshot(call_id=call_id)
             snapshot.state = pb.CALL_STATE_ENDED
             snapshot.ended.CopyFrom(ended)
@@ -195,11 +243,11 @@ class CallRegistry:
         for call_id in over.calls:
             await self._step(call_id, Event("gone", over.device, over.session))
         await self._backend.end(over)
-        self._remind(self._clock.now() + ENDED_MEMORY)  # what it left unheard
+        self._remind(self._clock.now() + self._rules.ended_memory)  # what it left unheard
         log.info("session_ended", user_id=over.device.user_id, device_id=over.device.device_id)
 
-    async def _step(self, call_id: str, event: Event) -> Applied:
-        return await self._apply(Step(call_id, self._decide(event)))
+    async def _step(self, call_id: str, event: Event, guard: StreamId | None = None) -> Applied:
+        return await self._apply(Step(call_id, self._decide(event), guard=guard))
 
     async def _apply(self, step: Step) -> Applied:
         """Apply a step, and what follows from mailboxes that it filled."""
@@ -240,12 +288,18 @@ class CallRegistry:
                 await self._fire(self._step(call_id, Event("deadline")))
             for over in due.sessions:
                 await self._fire(self._end_session(over))
+            for moved in due.moved:
+                await self._fire(self._tell_calls(moved))
             if due.next_at is not None:
                 self._remind(due.next_at)
+            if self._backend.sweep_interval is not None:
+                self._remind(self._clock.now() + self._backend.sweep_interval)
 
     async def _due(self) -> Due:
         try:
             return await self._backend.due()
+        except BackendAwayError:
+            return Due((), (), self._clock.now() + SWEEP_RETRY)
         except Exception:
             log.exception("sweep_failed")
             return Due((), (), self._clock.now() + SWEEP_RETRY)
@@ -254,8 +308,15 @@ class CallRegistry:
         """Do one thing that is due; what goes wrong with it keeps nothing else waiting."""
         try:
             await work
+        except BackendAwayError:
+            log.debug("sweep_interrupted")  # it is still due
         except Exception:
             log.exception("sweep_failed")
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 def _nothing(call: Call | None, _directory: Directory, _now: float) -> Outcome:

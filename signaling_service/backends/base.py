@@ -40,6 +40,7 @@ class Step(NamedTuple):
     decide: Decide
     sender: Sender | None = None
     users: tuple[str, ...] = ()  # whom `decide` looks up
+    guard: StreamId | None = None  # the step is void once another stream of the device counts
 
 
 class Applied(NamedTuple):
@@ -77,20 +78,45 @@ class Over:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A stream that was lost, or is back: its calls have to hear of it, then it is `settled`."""
+
+    stream: StreamId
+    is_connected: bool
+    calls: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Due:
     """What the clock asks for. `next_at` is when to ask again, None for never."""
 
     calls: Sequence[str]
     sessions: Sequence[Over]
     next_at: float | None
+    moved: Sequence[Moved] = ()
 
 
 class Backend(Protocol):
     """The one place that holds state.
 
-    Every method raises FencedError for a stream that a newer one has replaced,
-    or whose session is over.
+    Every method raises FencedError for a stream that a newer one has replaced, or
+    whose session is over; SessionLostError for one that the backend knows nothing of
+    any more; and BackendAwayError while the backend cannot be reached.
     """
+
+    @property
+    def sweep_interval(self) -> float | None:
+        """How often to ask `due` whatever was last said, in seconds: other nodes may be dead."""
+
+    async def start(self, tell_health: Callable[[bool], None], /) -> None:
+        """Begin, before anything else is asked.
+
+        `tell_health` is called with False when the backend cannot be reached, and with
+        True when it can be again.
+        """
+
+    async def close(self) -> None:
+        """End; nothing is asked any more."""
 
     async def attach(
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
@@ -108,8 +134,12 @@ class Backend(Protocol):
     async def detach(self, stream: StreamId) -> Sequence[str]:
         """The stream is lost: returns the calls to tell, none if it counted no more.
 
-        The session lives on for the resume window.
+        The session lives on for the resume window. Until `settle` says that the calls
+        have been told, `due` asks for it: the node may die in between.
         """
+
+    async def settle(self, moved: Moved, /) -> None:
+        """The calls of a stream that was lost, or is back, have been told."""
 
     async def end(self, over: Over) -> None:
         """Forget a session whose calls have been told; keep the ends it has not heard."""
@@ -134,7 +164,7 @@ class Backend(Protocol):
         """What the device has to be sent above seq `after`, in order."""
 
     async def due(self) -> Due:
-        """The calls with a passed deadline and the sessions whose window is over.
+        """The calls with a passed deadline, the sessions whose window is over, streams to tell of.
 
         A session that is returned is over from then on.
         """

@@ -8,13 +8,22 @@ from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.backends.base import Applied, Attached, Due, Over, Sender, Step, StreamId
+from signaling_service.backends.base import (
+    Applied,
+    Attached,
+    Due,
+    Moved,
+    Over,
+    Sender,
+    Step,
+    StreamId,
+)
 from signaling_service.clock import Clock
 from signaling_service.core.errors import FencedError, MailboxFullError, TooManyDevicesError
 from signaling_service.core.mailbox import ERRORS, Entry, Mailbox
 from signaling_service.core.model import Call, Delivery, Device, State
 from signaling_service.core.relaying import forward
-from signaling_service.core.rules import ENDED_MEMORY, Rules
+from signaling_service.core.rules import Rules
 
 SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
 DUE_SLACK: Final = 1024  # reminders that no longer hold, before they are swept out
@@ -119,6 +128,14 @@ class MemoryBackend:
 
     # the backend
 
+    sweep_interval = None  # nobody else keeps deadlines
+
+    async def start(self, _tell_health: Callable[[bool], None]) -> None:
+        """See `Backend.start`: it is always there."""
+
+    async def close(self) -> None:
+        """See `Backend.close`."""
+
     async def attach(
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
     ) -> Attached | Over:
@@ -164,6 +181,9 @@ class MemoryBackend:
         self._remind(session.expires_at, stream.device)
         return self._users[stream.device.user_id].calls_of(stream.device.device_id)
 
+    async def settle(self, _moved: Moved) -> None:
+        """See `Backend.settle`: a node that dies takes its calls with it."""
+
     async def end(self, over: Over) -> None:
         """See `Backend.end`."""
         device = over.device
@@ -177,13 +197,15 @@ class MemoryBackend:
         if not session.is_confirmed:
             unheard = {**session.unheard, **unheard}
         if unheard:
-            forget_at = self._clock.now() + ENDED_MEMORY
+            forget_at = self._clock.now() + self._rules.ended_memory
             self._departed[device] = Departed(unheard, forget_at)
             self._remind(forget_at, device)
 
     async def apply(self, step: Step) -> Applied:
         """See `Backend.apply`."""
         now = self._clock.now()
+        if step.guard is not None:
+            self._session(step.guard)
         session = self._admit(step.sender) if step.sender is not None else None
         before = self._calls.get(step.call_id)
         outcome = step.decide(before, self, now)

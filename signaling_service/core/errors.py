@@ -112,8 +112,22 @@ class NotAllowedError(RefusedError):
     code = pb.ERROR_CODE_NOT_ALLOWED
 
 
+class UnavailableError(RefusedError):
+    """Not now; the same request may work in a moment."""
+
+    code = pb.ERROR_CODE_UNAVAILABLE
+
+
 class FencedError(SignalingError):
     """A newer stream of the device has taken over, or its session is over."""
+
+
+class SessionLostError(SignalingError):
+    """The backend has lost the session, or what was last stored of it."""
+
+
+class BackendAwayError(SignalingError):
+    """The backend did not answer in time. What was asked of it may have been done, or not."""
 
 
 class AckTooHighError(SignalingError):

@@ -10,7 +10,7 @@ RECONNECT_TIMEOUT: Final = 30.0  # s; people hang up a silent call before that
 DISCONNECTED_GRACE: Final = 3.0  # s; most interruptions heal within (W3C: "disconnected")
 RECONNECT_ATTEMPTS: Final = 3  # one on any path, two through a relay
 MAX_CALL_AGE: Final = 24 * 3600.0  # s; a call that nobody ends
-ENDED_MEMORY: Final = 600.0  # s; how long a late request still hears how its call ended
+ENDED_MEMORY: Final = 600.0  # s; by default a late request hears so long how its call ended
 GENERATIONS_KEPT: Final = 8  # ICE generations of a side, to tell a stale candidate
 
 
@@ -39,5 +39,6 @@ class Rules:
 
     ring_timeout: float = 60.0
     resume_window: float = 120.0
+    ended_memory: float = ENDED_MEMORY
     has_relays: bool = False
     limits: Limits = field(default_factory=Limits)

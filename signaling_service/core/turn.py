@@ -18,7 +18,7 @@ from signaling_service.core.model import (
     Side,
     State,
 )
-from signaling_service.core.rules import DISCONNECTED_GRACE, ENDED_MEMORY, MAX_CALL_AGE, Rules
+from signaling_service.core.rules import DISCONNECTED_GRACE, MAX_CALL_AGE, Rules
 
 
 class Turn:
@@ -135,7 +135,7 @@ class Turn:
             quality=Quality(),
             relay=Relay(),
             ended=ended,
-            deadline=self.now + ENDED_MEMORY,
+            deadline=self.now + self.rules.ended_memory,
         )
 
     def outcome(self) -> Outcome:

@@ -15,11 +15,14 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.clock import Timer, sleep
 from signaling_service.core.errors import (
     AckTooHighError,
+    BackendAwayError,
     FencedError,
     MailboxFullError,
     RateLimitedError,
     RefusedError,
+    SessionLostError,
     TooManyDevicesError,
+    UnavailableError,
 )
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
@@ -36,6 +39,7 @@ from signaling_service.transport.welcome import welcome
 HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
 FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
+BACKEND_RETRY: Final = 1.0  # s; after so long a device may try again what could not be stored
 
 _HEAD: Final = pb.ConnectResponse()  # filled and serialized in one go: one is enough for all
 
@@ -61,6 +65,7 @@ class Stream:
         "_is_woken",
         "_pacer",
         "_read_bytes",
+        "_received",
         "_room",
         "_sent",
         "_service",
@@ -86,6 +91,7 @@ class Stream:
         self._unnumbered: list[pb.ConnectResponse] = []
         self._room: asyncio.Event | None = None  # the reader waits for room in it
         self._sent = 0  # the highest response seq written
+        self._received = 0  # the highest request seq processed, or refused but not recorded
         self._acks = Acks(service.clock, self.wake)
         self._hello_timer: Timer | None = None
         self._flush_timer: Timer | None = None
@@ -146,6 +152,8 @@ class Stream:
                 await self._service.registry.read(self._connection.stream, self._sent)
             except FencedError:
                 return errors.REPLACED
+            except (BackendAwayError, SessionLostError):
+                return self._end
         return self._end
 
     def _cancel_timers(self) -> None:
@@ -202,6 +210,11 @@ class Stream:
         except FencedError:
             self.end(errors.REPLACED)
             return
+        except SessionLostError:
+            self.end(errors.SESSION_LOST)
+            return
+        except BackendAwayError:
+            return  # whoever is back wakes us
         for entry in entries:
             if self._end is not None:
                 return
@@ -244,6 +257,10 @@ class Stream:
             self.end(error.how)
         except FencedError:
             self.end(errors.REPLACED)
+        except SessionLostError:
+            self.end(errors.SESSION_LOST)
+        except BackendAwayError:
+            self.end(errors.BACKEND_AWAY)
         except AckTooHighError:
             self.end(errors.ACK_TOO_HIGH)
         except MailboxFullError:
@@ -281,11 +298,11 @@ class Stream:
             await self._connect(request)
         elif kind == "hello":
             raise StreamEndedError(errors.SECOND_HELLO)
-        elif request.seq and request.seq <= self._acks.processed:  # a duplicate: acknowledged again
+        elif request.seq and request.seq <= self._received:  # a duplicate: acknowledged again
             ack = pb.ConnectRequest(ack=request.ack)
-            await self._service.registry.dispatch(self._connection.stream, ack)
+            await self._dispatch(self._connection, ack)
             self._acks.want()
-        elif request.seq > self._acks.processed + 1:
+        elif request.seq > self._received + 1:
             raise StreamEndedError(errors.SEQ_GAP)
         else:
             await self._process(self._connection, request, kind)
@@ -299,6 +316,7 @@ class Stream:
             raise StreamEndedError(errors.BAD_HELLO) from None
         connection = await self._service.registry.connect(self._device, request, self.wake)
         self._acks.resume(connection.received)
+        self._received = connection.received
         self._sent = connection.acked
         self._unnumbered.insert(0, welcome(connection, self._service))
         self._connection = connection
@@ -315,12 +333,32 @@ class Stream:
             delay = self._pacer.take(kind, self._service.clock.now())
             if delay:
                 refusal = await self._slow_down(kind, delay)
-        error = await self._service.registry.dispatch(connection.stream, request, refusal)
-        if request.seq:
-            self._acks.processes(request.seq)
-        elif error is not None:
+        error = await self._dispatch(connection, request, refusal)
+        self._received = request.seq or self._received
+        if error is not None:
             await self._make_room()
             self.send(error)
+        elif request.seq:
+            self._acks.processes(request.seq)
+
+    async def _dispatch(
+        self,
+        connection: Connection,
+        request: pb.ConnectRequest,
+        refusal: RefusedError | None = None,
+    ) -> pb.ConnectResponse | None:
+        """Let the registry have a request; returns the error that no mailbox has.
+
+        What the backend cannot record is refused, and neither numbered nor acknowledged.
+        """
+        try:
+            return await self._service.registry.dispatch(connection.stream, request, refusal)
+        except BackendAwayError:
+            if request.WhichOneof("payload") is None and not request.seq:
+                return None  # a bare ack: the next one says it too
+            away = UnavailableError("not stored: try again in a moment", retry_after=BACKEND_RETRY)
+            error = away.message(request.seq)
+            return pb.ConnectResponse(call_id=request.call_id, error=error)
 
     async def _slow_down(self, kind: str | None, delay: float) -> RefusedError | None:
         """Wait until the device may send this; an offer is refused instead."""
