@@ -4,12 +4,14 @@ import os
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from signaling_service.app import App
 from signaling_service.config import LimitSettings, Settings
 from tests.clock import ManualClock
 from tests.devices import User
+from tests.valkey import Valkey
 
 LISTEN = Settings(listen="127.0.0.1:0")
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -65,6 +67,13 @@ async def person(app: App) -> AsyncIterator[Callable[[str], User]]:
     yield make
     for user in users:
         await user.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def valkey() -> AsyncIterator[Valkey]:
+    """An engine without persistence, the same for every test of a worker; whoever comes cleans."""
+    async with Valkey() as running:
+        yield running
 
 
 @pytest.fixture(autouse=True)
