@@ -17,7 +17,10 @@ class Clock(Protocol):
     """Seconds since the epoch, and what is to happen when."""
 
     def now(self) -> float:
-        """Seconds since the epoch; never goes back."""
+        """Seconds since the epoch; goes back only where `follow` makes it."""
+
+    def follow(self, now: float) -> None:
+        """Go by another clock, which says that it is `now`."""
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` in `delay` seconds."""
@@ -32,6 +35,10 @@ class SystemClock:
     def now(self) -> float:
         """Seconds since the epoch."""
         return self._offset + time.monotonic()
+
+    def follow(self, now: float) -> None:
+        """Go by another clock from now on, which all nodes go by; timers stay as they are."""
+        self._offset = now - time.monotonic()
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` in `delay` seconds on the running event loop."""

@@ -39,6 +39,9 @@ class ManualClock:
         """Seconds since the epoch."""
         return self._now
 
+    def follow(self, now: float) -> None:
+        """Stand still all the same: tests alone move it."""
+
     def call_later(self, delay: float, callback: Callable[[], None]) -> ManualTimer:
         """Call `callback` once the clock has been moved by `delay` seconds."""
         timer = ManualTimer(callback)

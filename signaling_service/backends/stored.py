@@ -92,10 +92,10 @@ def agent_to_bytes(hello: pb.Hello) -> bytes:
     return state.Agent(agent=hello.agent, labels=hello.labels).SerializeToString()
 
 
-def entry_to_bytes(bucket: str, kind: str, body: bytes, ring_deadline: float | None) -> bytes:
-    """A message for a mailbox; its seq is its place there."""
-    deadline = "" if ring_deadline is None else repr(ring_deadline)
-    return f"{bucket} {kind} {deadline}\n".encode() + body
+def entry_to_bytes(entry: Entry) -> bytes:
+    """A message of a mailbox; its seq is its place there."""
+    deadline = "" if entry.ring_deadline is None else repr(entry.ring_deadline)
+    return f"{entry.bucket} {entry.kind} {deadline}\n".encode() + entry.body
 
 
 def entry_from_bytes(seq: int, data: bytes) -> Entry:

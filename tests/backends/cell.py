@@ -6,7 +6,16 @@ from typing import Protocol
 
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.backends.base import Applied, Attached, Backend, Over, Sender, Step, StreamId
+from signaling_service.backends.base import (
+    Applied,
+    Attached,
+    Backend,
+    Moved,
+    Over,
+    Sender,
+    Step,
+    StreamId,
+)
 from signaling_service.core.call import handle
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Event, Outcome
@@ -136,8 +145,10 @@ async def step_of(cell: Cell, call_id: str, event: Event) -> Applied:
 
 async def drop(stream: Stream) -> None:
     """Lose the stream."""
-    for call_id in await stream.cell.backend.detach(stream.id):
+    calls = await stream.cell.backend.detach(stream.id)
+    for call_id in calls:
         await step_of(stream.cell, call_id, detached(stream.device, stream.id.session))
+    await stream.cell.backend.settle(Moved(stream.id, is_connected=False, calls=calls))
 
 
 async def end(cell: Cell, over: Over) -> None:

@@ -1,0 +1,149 @@
+"""The streams of this node: what is known of their mailboxes without asking the engine."""
+
+from collections.abc import Callable
+from typing import Final
+
+from signaling_service.backends.base import StreamId
+from signaling_service.core.errors import SessionLostError
+from signaling_service.core.mailbox import Entry
+from signaling_service.core.model import Device
+
+MAX_BUFFERED: Final = 64  # entries; a stream that is so far behind reads from the engine
+
+
+class LocalStream:
+    """A stream of this node.
+
+    `received`, `acked` and `top` are what is certainly stored of its session: the highest
+    request seq, and the highest response seq acknowledged and there.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_handed_out",
+        "_is_certain",
+        "acked",
+        "id",
+        "is_lost",
+        "is_waiting",
+        "received",
+        "top",
+        "wake",
+    )
+
+    def __init__(
+        self, stream: StreamId, received: int, acked: int, wake: Callable[[], None]
+    ) -> None:
+        self.id = stream
+        self.received = received
+        self.acked = self.top = acked
+        self.wake = wake
+        self.is_lost = False  # the engine has forgotten some of it
+        self.is_waiting = False  # its last look at the engine came to nothing
+        self._is_certain = False  # whether there is nothing above `top`
+        self._handed_out = acked  # the highest seq that was
+        self._buffer: dict[int, Entry] | None = None
+
+    def stored(self, seq: int, ack: int) -> None:
+        """A request is stored, with its ack."""
+        self.received = max(self.received, seq)
+        self.acked = max(self.acked, ack)
+
+    def feed(self, session: int, seq: int, entry: Entry | None) -> None:
+        """The mailbox of a session has grown; an entry that is missing is in the engine."""
+        if session != self.id.session or not seq:
+            return
+        self.top = max(self.top, seq)
+        if entry is not None and seq > self._handed_out:
+            self._buffer = self._buffer or {}
+            if len(self._buffer) < MAX_BUFFERED:
+                self._buffer[seq] = entry
+        self.wake()
+
+    def doubt(self) -> None:
+        """There may be more than is known."""
+        self._is_certain = self.is_waiting = False
+        self.wake()
+
+    def peek(self, after: int) -> list[Entry] | None:
+        """What comes above seq `after`; None if the engine has to be asked.
+
+        Raises:
+            SessionLostError: the engine has forgotten it.
+        """
+        if self.is_lost:
+            raise SessionLostError
+        after = max(after, self.acked)
+        if not self._is_certain:
+            return None
+        entries: list[Entry] = []
+        while self._buffer and (entry := self._buffer.get(after + 1 + len(entries))):
+            entries.append(entry)
+        if not entries and after < self.top:
+            return None
+        self._hand_out(after + len(entries))
+        return entries
+
+    def learn(self, top: int) -> None:
+        """The engine has handed out everything up to `top`, and there was no more."""
+        self.top = max(self.top, top)
+        self._is_certain = self.top == top  # else more has come meanwhile
+        self._hand_out(top)
+
+    def _hand_out(self, up_to: int) -> None:
+        self._handed_out = max(self._handed_out, up_to)
+        if self._buffer:
+            kept = {seq: one for seq, one in self._buffer.items() if seq > self._handed_out}
+            self._buffer = kept or None
+
+
+class LocalStreams:
+    """The streams that count, by device."""
+
+    def __init__(self) -> None:
+        self._streams: dict[Device, LocalStream] = {}
+
+    def __len__(self) -> int:
+        return len(self._streams)
+
+    def all(self) -> list[LocalStream]:
+        """All of them, as they are now."""
+        return list(self._streams.values())
+
+    def get(self, stream: StreamId) -> LocalStream | None:
+        """The stream, unless a newer one of its device is here."""
+        found = self._streams.get(stream.device)
+        return found if found is not None and found.id.fence == stream.fence else None
+
+    def of(self, device: Device) -> LocalStream | None:
+        """The stream of a device, if it is here."""
+        return self._streams.get(device)
+
+    def add(self, stream: LocalStream) -> None:
+        """A stream counts from now on; one before it does not."""
+        device = stream.id.device
+        previous = self._streams.get(device)
+        if previous is not None and previous.id.fence > stream.id.fence:
+            stream.wake()  # it came second, and has lost already
+            return
+        self._streams[device] = stream
+        if previous is not None:
+            previous.wake()
+
+    def fence(self, device: Device, below: int) -> None:
+        """A stream with a lower fence counts no more: it finds out when it reads."""
+        found = self._streams.get(device)
+        if found is not None and found.id.fence < below:
+            del self._streams[device]
+            found.wake()
+
+    def forget(self, device: Device) -> None:
+        """The session of a device is over, and its stream counts no more."""
+        found = self._streams.pop(device, None)
+        if found is not None:
+            found.wake()
+
+    def remove(self, stream: StreamId) -> None:
+        """A stream has ended."""
+        if self.get(stream) is not None:
+            del self._streams[stream.device]

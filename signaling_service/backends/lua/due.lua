@@ -1,0 +1,60 @@
+-- What the clock asks for. ARGV: now; the resume window; whether nodes may be given up; how much.
+-- What is handed out comes again after a while, unless somebody has done it.
+local now, window, may_bury, most = take_number(), take_number(), take(), take_number()
+local due, nodes = P .. 'due', P .. 'nodes'
+local calls, sessions, moved = {}, {}, {}
+local is_more = false
+
+if may_bury == '1' then
+  local dead = redis.call('ZRANGEBYSCORE', nodes, '-inf', REAL, 'LIMIT', 0, 1)[1]
+  if dead then
+    local devices = redis.call('SPOP', P .. 'n:' .. dead, most)
+    for _, device in ipairs(devices) do
+      if redis.call('HGET', P .. 'd:' .. device, 'n') == dead then disconnect(device, now, window, 0) end
+    end
+    if #devices < most then
+      redis.call('ZREM', nodes, dead)
+      redis.call('DEL', P .. 'hints:' .. dead)
+    end
+    is_more = true -- of its devices, or of dead nodes
+  end
+end
+
+local function session_is_due(device)
+  local found = redis.call('HMGET', P .. 'd:' .. device, 's', 'n', 'x', 'over')
+  if not found[1] or (found[2] and not found[4]) then
+    redis.call('ZREM', due, 's ' .. device)
+  elseif not found[4] and tonumber(found[3] or '0') > now then
+    redis.call('ZADD', due, found[3], 's ' .. device)
+  else
+    sessions[#sessions + 1] = void(device, now)
+  end
+end
+
+local function move_is_due(device)
+  local found = redis.call('HMGET', P .. 'd:' .. device, 's', 'f', 'n', 'over')
+  if not found[1] or found[4] then
+    redis.call('ZREM', due, 't ' .. device)
+  else
+    moved[#moved + 1] = { device, found[1], found[2], found[3] and 1 or 0, calls_of(device) }
+  end
+end
+
+local members = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, most)
+for _, member in ipairs(members) do
+  local kind, name = string.sub(member, 1, 1), string.sub(member, 3)
+  redis.call('ZADD', due, now + TAKEOVER, member)
+  if kind == 'c' then
+    calls[#calls + 1] = name
+  elseif kind == 's' then
+    session_is_due(name)
+  elseif kind == 't' then
+    move_is_due(name)
+  else
+    redis.call('DEL', P .. 'q:' .. name)
+    redis.call('ZREM', due, member)
+  end
+end
+local next_at = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2] or ''
+if is_more or #members == most then next_at = string.format('%.6f', now) end
+return { 'OK', calls, sessions, moved, next_at }

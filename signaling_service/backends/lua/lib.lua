@@ -1,0 +1,187 @@
+-- What every script begins with. All keys of a cell begin with its hash tag:
+--
+--   d:<device>   hash: a session. s session, f fence, id, k of its last attach, n node while
+--                connected, r received, t top, a acked, at attached, act active, x expires,
+--                over, g agent; for each bucket of the mailbox m <bucket> messages, b <bucket> bytes
+--   m:<device>   list: the mailbox, the entry of seq a + 1 first
+--   q:<device>   list: entries of ends that an old session has not heard
+--   u:<user>     hash: v version, d <device id>, p <call placed> device id, r <call received> device id
+--   c:<call>     hash: v version, b bytes, h held so far, n <device> candidates counted
+--   h:<call>     list: candidates that wait for the win
+--   due          sorted set: c <call>, s <device> (its session), t <device> (its calls have to be
+--                told), q <device>, by when
+--   nodes        sorted set: nodes by the end of their lease
+--   n:<node>     set: the devices with a stream there
+--   hints:<node> list: what its streams should know
+--   last         the highest fence
+--
+-- <device> is "user_id device_id": an id has no space. A script is given up on at ARGV[1], in
+-- the engine's time: whoever asked has been told that nothing happened.
+
+local P = KEYS[1]
+local TIME = redis.call('TIME')
+local REAL = TIME[1] + TIME[2] / 1e6
+local MICROS = TIME[1] * 1000000 + TIME[2]
+local TAKEOVER = 2 -- s; after so long somebody else does what a node has begun
+local MAX_HINTS = 10000 -- a node that reads none is dead, or reads everything anew
+local MAX_HINT = 4096 -- bytes; what is longer is read from the mailbox
+
+local at = 0
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+local function take_number()
+  return tonumber(take())
+end
+
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- a version that no lost or deleted record ever had
+local function newer(old)
+  return text(math.max(MICROS, tonumber(old or '0') + 1))
+end
+
+local function split(device)
+  local space = string.find(device, ' ', 1, true)
+  return string.sub(device, 1, space - 1), string.sub(device, space + 1)
+end
+
+-- m seq session: its mailbox has grown; f fence 0: a stream below counts no more; r: read anew
+local function hint(node, op, numbers, device, entry)
+  local key = P .. 'hints:' .. node
+  if #entry > MAX_HINT then entry = '' end
+  local length = redis.call('RPUSH', key, op .. ' ' .. numbers .. ' ' .. device .. '\n' .. entry)
+  if length > MAX_HINTS then
+    redis.call('DEL', key)
+    redis.call('RPUSH', key, 'r 0 0  \n')
+  end
+end
+
+-- mark a user's record as changed, or drop it once it is empty
+local function touch(user)
+  local key = P .. 'u:' .. user
+  local fields, old = redis.call('HLEN', key), redis.call('HGET', key, 'v')
+  if old and fields == 1 then
+    redis.call('DEL', key)
+  elseif fields > 0 then
+    redis.call('HSET', key, 'v', newer(old))
+  end
+end
+
+-- the live calls that may concern a device: its own, and all that ring at its user
+local function calls_of(device)
+  local user, id = split(device)
+  local record = redis.call('HGETALL', P .. 'u:' .. user)
+  local calls = {}
+  for i = 1, #record, 2 do
+    local kind, call = string.match(record[i], '^([pr]) (.*)$')
+    local who = record[i + 1]
+    if (kind == 'p' and who == id) or (kind == 'r' and (who == '' or who == id)) then
+      calls[#calls + 1] = call
+    end
+  end
+  return calls
+end
+
+-- whether a stream counts: OK, FENCED, or LOST when the engine has forgotten what it was told
+local function standing(fence, is_over, asked)
+  if not fence or tonumber(fence) < asked then return 'LOST' end
+  if tonumber(fence) > asked or is_over then return 'FENCED' end
+  return 'OK'
+end
+
+local function header(entry)
+  return string.match(entry, '^([^ ]*) ([^ ]*) ([^\n]*)\n()')
+end
+
+local function acknowledge(device, acked, seq)
+  if seq <= acked then return end
+  local mailbox, session = P .. 'm:' .. device, P .. 'd:' .. device
+  local count = seq - acked
+  local messages, bytes = {}, {}
+  for _, entry in ipairs(redis.call('LRANGE', mailbox, 0, count - 1)) do
+    local bucket, _, _, body = header(entry)
+    messages[bucket] = (messages[bucket] or 0) + 1
+    bytes[bucket] = (bytes[bucket] or 0) + #entry - body + 1
+  end
+  redis.call('LTRIM', mailbox, count, -1)
+  for bucket, number in pairs(messages) do
+    if redis.call('HINCRBY', session, 'm ' .. bucket, -number) == 0 then
+      redis.call('HDEL', session, 'm ' .. bucket, 'b ' .. bucket)
+    else
+      redis.call('HINCRBY', session, 'b ' .. bucket, -bytes[bucket])
+    end
+  end
+  redis.call('HSET', session, 'a', seq)
+end
+
+-- a stream is lost: its session waits to be resumed; returns the calls to tell
+local function disconnect(device, now, window, takeover)
+  local session = P .. 'd:' .. device
+  local node = redis.call('HGET', session, 'n')
+  if node then
+    redis.call('HDEL', session, 'n')
+    redis.call('SREM', P .. 'n:' .. node, device)
+    redis.call('HSET', session, 'x', now + window)
+    redis.call('ZADD', P .. 'due', now + window, 's ' .. device)
+    touch((split(device)))
+  end
+  local calls = calls_of(device)
+  if #calls > 0 then
+    redis.call('ZADD', P .. 'due', now + takeover, 't ' .. device)
+  end
+  return calls
+end
+
+-- a session is over: from now on its stream counts no more; returns it and its calls
+local function void(device, now)
+  local session = P .. 'd:' .. device
+  local found = redis.call('HMGET', session, 's', 'f', 'n')
+  redis.call('HSET', session, 'over', 1)
+  if found[3] then
+    redis.call('HDEL', session, 'n')
+    redis.call('SREM', P .. 'n:' .. found[3], device)
+    hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '')
+    touch((split(device)))
+  end
+  redis.call('ZREM', P .. 'due', 't ' .. device)
+  redis.call('ZADD', P .. 'due', now + TAKEOVER, 's ' .. device)
+  return { device, found[1], calls_of(device) }
+end
+
+-- a call with all that relaying made of it, {} if there is none
+local function call_of(call)
+  local record = redis.call('HGETALL', P .. 'c:' .. call)
+  if #record == 0 then return {} end
+  return { record, redis.call('LRANGE', P .. 'h:' .. call, 0, -1) }
+end
+
+local function user_of(user)
+  local record = redis.call('HGETALL', P .. 'u:' .. user)
+  local version, calls, sessions = '0', {}, {}
+  for i = 1, #record, 2 do
+    local kind, name = string.sub(record[i], 1, 1), string.sub(record[i], 3)
+    if kind == 'v' then
+      version = record[i + 1]
+    elseif kind == 'd' then
+      local session = P .. 'd:' .. user .. ' ' .. name
+      sessions[#sessions + 1] = { name, redis.call('HMGET', session, 's', 'n', 'at', 'act') }
+    else
+      calls[#calls + 1] = { kind, name, record[i + 1] }
+    end
+  end
+  return { version, sessions, calls }
+end
+
+-- what a step looks at: its call, users, and other calls
+local function look(call, users, others)
+  local seen = { call_of(call), {}, {} }
+  for i, user in ipairs(users) do seen[2][i] = user_of(user) end
+  for i, other in ipairs(others) do seen[3][i] = call_of(other) end
+  return seen
+end
+
+if tonumber(take()) < REAL then return { 'LATE' } end

@@ -1,0 +1,24 @@
+-- What a node does not know of its streams. ARGV: node, now; devices with their fence, and what
+-- was stored of received and top. Returns the standing and the top of each; one that was given
+-- up is back.
+local node, now = take(), take()
+local answers = {}
+for i = 1, take_number() do
+  local device, fence, known_received, known_top = take(), take_number(), take_number(), take_number()
+  local session = P .. 'd:' .. device
+  local found = redis.call('HMGET', session, 'f', 'over', 't', 'n', 'r')
+  local verdict = standing(found[1], found[2], fence)
+  if verdict == 'OK' and (tonumber(found[5]) < known_received or tonumber(found[3]) < known_top) then
+    verdict = 'LOST'
+    void(device, tonumber(now))
+  elseif verdict == 'OK' and found[4] ~= node then
+    redis.call('HSET', session, 'n', node, 'at', now)
+    redis.call('HDEL', session, 'x')
+    redis.call('SADD', P .. 'n:' .. node, device)
+    redis.call('ZREM', P .. 'due', 's ' .. device)
+    touch((split(device)))
+    if #calls_of(device) > 0 then redis.call('ZADD', P .. 'due', now, 't ' .. device) end
+  end
+  answers[i] = { verdict, tonumber(found[3] or '0') }
+end
+return { 'OK', answers }

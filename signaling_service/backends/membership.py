@@ -1,0 +1,195 @@
+"""A node among others: its lease, what others tell its streams, and how it catches up.
+
+What the engine holds is the truth. After a hint that was lost, a lease that ran out
+while the process stood still, or an engine that was away, the node asks for the
+standing of all its streams, some at a time.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from signaling_service.backends.link import Link
+from signaling_service.backends.local import LocalStream, LocalStreams
+from signaling_service.backends.location import Location
+from signaling_service.backends.stored import entry_from_bytes
+from signaling_service.backends.views import device_of, key_of
+from signaling_service.clock import Clock
+from signaling_service.core.errors import BackendAwayError
+
+NODE_BYTES: Final = 8  # no two nodes have the same name
+LEASE: Final = 9.0  # s; peers of a dead node's devices hear of it within ten
+BEATS: Final = 3  # of a lease; two may be missed
+PROBE_PAUSE: Final = 0.25  # s; while the engine is away
+LISTEN_FOR: Final = 2  # s; one wait for hints
+LISTEN_TIMEOUT: Final = LISTEN_FOR + 1.0  # s; then the connection is dead
+HINTS_AT_ONCE: Final = 256
+STREAMS_AT_ONCE: Final = 200  # to ask for; the engine is not held up for longer
+
+
+class Membership:
+    """The part of a node in a cell.
+
+    Args:
+        location: where the cell lies.
+        link: the way there.
+        streams: of this node.
+        clock: the time of calls.
+        follow: called with the engine's time now and then.
+        lease: after how long without a word a node counts as dead; seconds.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is used for one thing
+        self,
+        location: Location,
+        link: Link,
+        streams: LocalStreams,
+        *,
+        clock: Clock,
+        follow: Callable[[float], None],
+        lease: float,
+    ) -> None:
+        self.node = secrets.token_hex(NODE_BYTES)
+        self._location = location
+        self._link = link
+        self._streams = streams
+        self._clock = clock
+        self._follow = follow
+        self._lease = lease
+        self._in_touch_since: float | None = None
+        self._beat_at = 0.0
+        self._must_catch_up = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def may_bury(self) -> bool:
+        """Whether this node can tell that another one is dead: it was there all the time.
+
+        After the engine was away every lease has run out, and nobody is dead.
+        """
+        since = self._in_touch_since
+        return since is not None and time.monotonic() - since > self._lease
+
+    async def start(self) -> None:
+        """Join, if the engine is there, and stay a member from now on."""
+        await self._beat()
+        work = (self._beat_on(), self._listen_on(), self._catch_up_on())
+        self._tasks = [asyncio.create_task(each) for each in work]
+
+    async def close(self) -> None:
+        """Leave: streams that are still here are lost at once."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        try:
+            await self._link.run("leave", self.node)
+        except BackendAwayError:
+            return  # the lease runs out
+
+    def catch_up(self) -> None:
+        """Something may have been missed."""
+        self._must_catch_up.set()
+
+    # the lease
+
+    async def _beat_on(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_PAUSE if self._link.is_away else self._lease / BEATS)
+            await self._beat()
+
+    async def _beat(self) -> None:
+        """Say that this node is alive; look at the engine's clock."""
+        asked_at = time.monotonic()
+        try:
+            reply = await self._link.run("beat", self.node, self._lease, is_probe=True)
+        except BackendAwayError:
+            self._in_touch_since = None
+            return
+        now = time.monotonic()
+        if now - self._beat_at > 2 * self._lease / BEATS:
+            self._in_touch_since = None
+        self._in_touch_since, self._beat_at = self._in_touch_since or now, now
+        engine_time, was_given_up = float(reply[0]), bool(reply[1])
+        self._compare_clocks(engine_time, asked_at, now)
+        if was_given_up:
+            self.catch_up()
+
+    def _compare_clocks(self, engine_time: float, asked_at: float, now: float) -> None:
+        """Go by the engine's clock, as exactly as a round trip tells it."""
+        offset = engine_time - (asked_at + now) / 2
+        known = self._link.offset
+        if known is None or abs(offset - known) > (now - asked_at) / 2:
+            self._link.offset = offset
+            self._follow(now + offset)
+
+    # hints
+
+    async def _listen_on(self) -> None:
+        while True:
+            try:
+                client = await self._location.find(socket_timeout=LISTEN_TIMEOUT)
+            except (RedisError, OSError):
+                await asyncio.sleep(PROBE_PAUSE)
+                continue
+            self.catch_up()
+            try:
+                await self._listen(client)
+            except (RedisError, OSError):
+                await asyncio.sleep(PROBE_PAUSE)
+            finally:
+                await client.aclose()
+
+    async def _listen(self, client: Redis) -> None:
+        key = f"{{{self._location.cell}}}:hints:{self.node}"
+        while True:
+            found = await client.blmpop(LISTEN_FOR, 1, key, direction="LEFT", count=HINTS_AT_ONCE)
+            for hint in cast("list[bytes]", found[1]) if found else ():
+                self._hear(hint)
+
+    def _hear(self, hint: bytes) -> None:
+        line, _, entry = hint.partition(b"\n")
+        op, number, session, key = line.split(b" ", 3)
+        if op == b"r":
+            self.catch_up()
+        elif op == b"f":
+            self._streams.fence(device_of(key), below=int(number))
+        elif (stream := self._streams.of(device_of(key))) is not None:
+            seq = int(number)
+            stream.feed(int(session), seq, entry_from_bytes(seq, entry) if entry else None)
+
+    # catching up
+
+    async def _catch_up_on(self) -> None:
+        while True:
+            await self._must_catch_up.wait()
+            self._must_catch_up.clear()
+            streams = self._streams.all()
+            try:
+                for start in range(0, len(streams), STREAMS_AT_ONCE):
+                    await self._catch_up(streams[start : start + STREAMS_AT_ONCE])
+            except BackendAwayError:
+                self._must_catch_up.set()
+                await asyncio.sleep(PROBE_PAUSE)
+
+    async def _catch_up(self, streams: Sequence[LocalStream]) -> None:
+        """Ask for the standing of some streams, and let them know."""
+        rows: list[bytes | str | float] = []
+        for stream in streams:
+            rows += [key_of(stream.id.device), stream.id.fence, stream.received, stream.top]
+        (answers,) = await self._link.run(
+            "resync", self.node, self._clock.now(), len(streams), *rows
+        )
+        for stream, (verdict, top) in zip(streams, answers, strict=True):
+            if verdict == b"LOST":
+                stream.is_lost = True
+                stream.wake()
+            elif verdict != b"OK":
+                self._streams.fence(stream.id.device, below=stream.id.fence + 1)
+            elif stream.is_waiting or top > stream.top:
+                stream.doubt()
