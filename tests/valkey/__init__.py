@@ -8,5 +8,6 @@ from tests.valkey.cluster import Cluster
 from tests.valkey.replicated import Replicated
 from tests.valkey.sentinels import Sentinels
 from tests.valkey.server import Valkey
+from tests.valkey.tls import tls_in_front_of
 
-__all__ = ["Cluster", "Replicated", "Sentinels", "Valkey"]
+__all__ = ["Cluster", "Replicated", "Sentinels", "Valkey", "tls_in_front_of"]

@@ -10,14 +10,19 @@ from tests.valkey.waiting import until
 SERVICE: Final = "signaling"
 _COUNT: Final = 3
 _QUORUM: Final = 2
-_DOWN_AFTER: Final = 500  # ms
+_DOWN_AFTER: Final = 750  # ms; more than a busy machine makes an engine wait
 _FAILOVER_TIMEOUT: Final = 3000  # ms
-# sentinels look and talk more often than they do by themselves, and a machine that is
-# busy does not make them stand back for half a minute
+# Sentinels look and talk more often than they do by themselves, and a machine that is busy
+# does not make them stand back for half a minute; ms. There are reasons not to go further:
+# they reconnect once in a ping period, and take a primary to be down that they have not
+# reached; five of it is how old news of a replica may be, once a second while the primary
+# is down; who takes writes and should not is put right after four publish periods, in
+# which the news of a fail-over has to be round.
 _PACE: Final = (
-    *("info-period", 200),
+    *("ping-period", 250),
+    *("info-period", 400),
     *("ask-period", 100),
-    *("publish-period", 200),
+    *("publish-period", 500),
     *("tilt-trigger", 10_000),
     *("tilt-period", 1000),
 )
@@ -26,11 +31,15 @@ _PACE: Final = (
 class Sentinels:
     """A primary, its replicas, and three sentinels that know each other when it begins.
 
-    A primary that does not answer for 0.5 s is taken to be down. `primary` is the
-    one of the last fail-over, `replicas` are the others, running or not.
+    A primary that does not answer for 0.75 s is taken to be down. `primary` is the
+    one of the last fail-over, `replicas` are the others, running or not. A `password`
+    is asked for by the sentinels.
     """
 
-    def __init__(self, *, replicas: int = 1, append_only: bool = False) -> None:
+    def __init__(
+        self, *, replicas: int = 1, append_only: bool = False, password: str | None = None
+    ) -> None:
+        self._password = password
         self._pair = Replicated(replicas=replicas, append_only=append_only)
         self.sentinels: list[Valkey] = []
         self._stack = AsyncExitStack()
@@ -39,7 +48,7 @@ class Sentinels:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._pair)
             for _ in range(_COUNT):
-                sentinel = Valkey(config=_guard(self.primary), arguments=["--sentinel"])
+                sentinel = self._guard()
                 self.sentinels.append(await stack.enter_async_context(sentinel))
                 await sentinel.run("SENTINEL DEBUG", *_PACE)
             await until(self._know_each_other)
@@ -71,11 +80,26 @@ class Sentinels:
         await until(self._name_another)
 
     async def hand_over(self) -> None:
-        """Let a replica be the primary: the one before runs on and becomes a replica."""
+        """Let a replica be the primary: the one before runs on and becomes a replica.
+
+        All replicas have to run.
+        """
         before = self.primary
+        await until(self._know_each_other)
         await until(self._begins_to_hand_over)
         await until(self._name_another)
         await until(lambda: _has_role(before, "slave"))
+
+    def _guard(self) -> Valkey:
+        """A sentinel."""
+        config = [
+            f"sentinel monitor {SERVICE} 127.0.0.1 {self.primary.port} {_QUORUM}",
+            f"sentinel down-after-milliseconds {SERVICE} {_DOWN_AFTER}",
+            f"sentinel failover-timeout {SERVICE} {_FAILOVER_TIMEOUT}",
+        ]
+        if self._password:
+            config.append(f"sentinel sentinel-pass {self._password}")
+        return Valkey(config=config, arguments=["--sentinel"], password=self._password)
 
     async def _begins_to_hand_over(self) -> bool:
         """Ask for it: refused while no replica is fit, for one that has just started too."""
@@ -83,12 +107,17 @@ class Sentinels:
         return True
 
     async def _know_each_other(self) -> bool:
-        known = [await _state(sentinel) for sentinel in self.sentinels]
-        return all(
-            state["num-other-sentinels"] == _COUNT - 1
-            and state["num-slaves"] == len(self.replicas)
-            and state["flags"] == "master"
-            for state in known
+        """Whether every sentinel knows the others, and every replica, and finds them well."""
+        return all([await self._knows_all(sentinel) for sentinel in self.sentinels])
+
+    async def _knows_all(self, sentinel: Valkey) -> bool:
+        primary = await _state(sentinel)
+        replicas = await sentinel.run("SENTINEL SLAVES", SERVICE)
+        return (
+            primary["num-other-sentinels"] == _COUNT - 1
+            and primary["flags"] == "master"
+            and [(each["flags"], each["role-reported"]) for each in replicas]
+            == [("slave", "slave")] * len(self.replicas)
         )
 
     async def _name_another(self) -> bool:
@@ -110,11 +139,3 @@ async def _state(sentinel: Valkey) -> dict[str, Any]:
 
 async def _has_role(engine: Valkey, role: str) -> bool:
     return bool((await engine.info("replication"))["role"] == role)
-
-
-def _guard(primary: Valkey) -> list[str]:
-    return [
-        f"sentinel monitor {SERVICE} 127.0.0.1 {primary.port} {_QUORUM}",
-        f"sentinel down-after-milliseconds {SERVICE} {_DOWN_AFTER}",
-        f"sentinel failover-timeout {SERVICE} {_FAILOVER_TIMEOUT}",
-    ]

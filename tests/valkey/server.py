@@ -97,8 +97,12 @@ class Valkey:
     @property
     def url(self) -> str:
         """`redis://127.0.0.1:port`, with the credentials if there are any."""
+        return self.url_at("redis", self.address)
+
+    def url_at(self, scheme: str, address: str) -> str:
+        """The same at another address, where something stands before it."""
         user = f"{self.username or ''}:{self.password}@" if self.password else ""
-        return f"redis://{user}{self.address}"
+        return f"{scheme}://{user}{address}"
 
     @property
     def pid(self) -> int:
