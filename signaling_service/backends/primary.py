@@ -5,7 +5,7 @@ long as a connection may take, and often it was the primary's machine too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar, cast
 
 from redis.asyncio import Redis
@@ -26,11 +26,17 @@ async def named_by_sentinels(
     Raises:
         redis.exceptions.RedisError: no sentinel is there, or knows one that is up.
     """
-    asking = [_named_by(connect(sentinel), service) for sentinel in sentinels]
-    # one alone may have missed the last fail-over, to which more than half agreed
-    answers = await _answers(asking, enough=len(sentinels) // 2 + 1)
-    _epoch, address = max(answers)
-    return address
+
+    async def ask(client: Redis, _sentinel: Address) -> tuple[int, Address]:
+        state = cast("dict[str, Any]", await client.sentinel_master(service))
+        if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
+            raise MasterNotFoundError("the primary is down")
+        return state["config-epoch"], Address(state["ip"], state["port"])
+
+    # more than half agreed to the last fail-over, so one of as many has heard of it
+    answers = await _answers(sentinels, connect, ask, enough=len(sentinels) // 2 + 1)
+    _epoch, primary = max(answers)
+    return primary
 
 
 async def owner_in_cluster(nodes: Sequence[Address], connect: Connect, key: str) -> Address:
@@ -39,57 +45,56 @@ async def owner_in_cluster(nodes: Sequence[Address], connect: Connect, key: str)
     Raises:
         redis.exceptions.RedisError: no node is there, or knows who does.
     """
-    asking = [_owner_by(connect(node), node, key) for node in nodes]
-    return (await _answers(asking, enough=1))[0]
 
-
-async def _named_by(sentinel: Redis, service: str) -> tuple[int, Address]:
-    """The primary as one sentinel sees it, after the number of the fail-over that chose it."""
-    async with sentinel:
-        state = cast("dict[str, Any]", await sentinel.sentinel_master(service))
-    if not state["is_master"] or state["is_sdown"] or state["is_odown"]:
-        raise MasterNotFoundError("the primary is down")
-    return state["config-epoch"], Address(state["ip"], state["port"])
-
-
-async def _owner_by(node: Redis, address: Address, key: str) -> Address:
-    """The owner as one node sees it. A node that has lost the others does not say."""
-    async with node:
+    async def ask(client: Redis, node: Address) -> Address:
         try:
-            await node.exists(key)
+            await client.exists(key)
         except MovedError as moved:
-            # a host that does not know its name leaves it out: it is the one that was asked
-            return Address(moved.host or address.host, moved.port)
+            # a host that is left out is the one that was asked
+            return Address(moved.host or node.host, moved.port)
         except AskError:
-            return address  # the slot is about to leave, and still is here
-    return address
+            return node  # the slot is about to leave, and still is here
+        return node
+
+    return (await _answers(nodes, connect, ask, enough=1))[0]
 
 
-async def _answers(asking: Iterable[Coroutine[Any, Any, T]], enough: int) -> list[T]:
+async def _answers(
+    servers: Sequence[Address],
+    connect: Connect,
+    ask: Callable[[Redis, Address], Coroutine[Any, Any, T]],
+    enough: int,
+) -> list[T]:
     """The first answers, `enough` of them if so many answer at all.
 
     Raises:
         redis.exceptions.RedisError: nobody answered; this is the last to fail.
     """
-    tasks = [asyncio.create_task(each) for each in asking]
-    answers: list[T] = []
+    clients = [connect(server) for server in servers]
+    asked = [asyncio.create_task(ask(*each)) for each in zip(clients, servers, strict=True)]
     try:
-        for outcome in asyncio.as_completed(tasks):
-            error = await _collect(outcome, answers)
-            if len(answers) == enough:
-                break
+        return await _first(asked, enough)
     finally:
-        for task in tasks:
+        for task in asked:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    if not answers and error is not None:
-        raise error
+        # a client that is cancelled while it closes would leave its connection open
+        await asyncio.shield(_close(clients, asked))
+
+
+async def _first(asked: Sequence[asyncio.Task[T]], enough: int) -> list[T]:
+    answers: list[T] = []
+    for answer in asyncio.as_completed(asked):
+        try:
+            answers.append(await answer)
+        except RedisError as error:
+            last = error
+        if len(answers) == enough:
+            break
+    if not answers:
+        raise last
     return answers
 
 
-async def _collect(outcome: Awaitable[T], answers: list[T]) -> RedisError | None:
-    try:
-        answers.append(await outcome)
-    except RedisError as error:
-        return error
-    return None
+async def _close(clients: Sequence[Redis], asked: Sequence[asyncio.Task[Any]]) -> None:
+    await asyncio.gather(*asked, return_exceptions=True)
+    await asyncio.gather(*(client.aclose() for client in clients), return_exceptions=True)

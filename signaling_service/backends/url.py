@@ -104,7 +104,7 @@ def _address(text: str, default_port: int) -> Address:
     match = _HOST.fullmatch(text)
     if match is None:
         raise ValueError("a host is missing, or is not a name, an IPv4 address or [an IPv6 one]")
-    port = match["port"] or str(default_port)
+    port = str(default_port) if match["port"] is None else match["port"]
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= MAX_PORT:
         raise ValueError(f"a port is a number from 1 to {MAX_PORT}")
     return Address(match["host"].strip("[]"), int(port))
