@@ -11,14 +11,15 @@ from tests.valkey.waiting import until
 
 _SLOTS: Final = 16384
 _COUNT: Final = 3
-_MEMBER: Final = ("cluster-enabled yes", "cluster-node-timeout 2000")
 
 
 class Cluster:
     """Three primaries that own a third of the slots each, and agree on it when it begins."""
 
     def __init__(self, *, append_only: bool = False) -> None:
-        self.nodes = [Valkey(append_only=append_only, config=_MEMBER) for _ in range(_COUNT)]
+        self.nodes = [
+            Valkey(append_only=append_only, config=["cluster-enabled yes"]) for _ in range(_COUNT)
+        ]
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

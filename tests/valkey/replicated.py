@@ -43,9 +43,13 @@ class Replicated:
         await until(self._is_in_step)
 
     async def _is_in_step(self) -> bool:
-        info = await self.primary.info("replication")
-        followers = [info[f"slave{number}"] for number in range(info["connected_slaves"])]
-        return [follower["state"] for follower in followers] == ["online"] * len(self.replicas)
+        states = [await replica.info("replication") for replica in self.replicas]
+        return all(
+            state["role"] == "slave"
+            and state["master_port"] == self.primary.port
+            and state["master_link_status"] == "up"
+            for state in states
+        )
 
 
 def follow(primary: Valkey) -> str:

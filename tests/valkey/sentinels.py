@@ -84,11 +84,15 @@ class Sentinels:
 
         All replicas have to run.
         """
-        before = self.primary
+        await self.in_step()
         await until(self._know_each_other)
         await until(self._begins_to_hand_over)
         await until(self._name_another)
-        await until(lambda: _has_role(before, "slave"))
+        await self.in_step()
+
+    async def in_step(self) -> None:
+        """Wait until every replica has its copy and receives what is written."""
+        await self._pair.in_step()
 
     def _guard(self) -> Valkey:
         """A sentinel."""
