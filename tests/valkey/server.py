@@ -1,6 +1,5 @@
 """One engine: a real server process that can be killed, stopped and started again."""
 
-import atexit
 import importlib.metadata
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tests.valkey import processes
 from tests.valkey.ports import free_port
 from tests.valkey.waiting import until
 
@@ -30,16 +30,6 @@ _DIRECTIVES: Final = (
     # a replica gets its first copy at once
     "repl-diskless-sync-delay 0",
 )
-
-_running: set[subprocess.Popen[bytes]] = set()
-
-
-@atexit.register
-def _end_all() -> None:
-    """Leave no process behind, whatever became of the tests."""
-    for process in _running:
-        process.kill()
-        process.wait()
 
 
 class PortTakenError(Exception):
@@ -169,9 +159,7 @@ class Valkey:
     def kill(self) -> None:
         """End it as a crash does."""
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            _running.discard(self._process)
+            processes.end(self._process)
             self._process = None
 
     def stop(self) -> None:
@@ -201,15 +189,8 @@ class Valkey:
 
     def _launch(self) -> None:
         assert self._process is None, "it runs"
-        with (self.directory / "valkey.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [_BINARY, "valkey.conf", *self._arguments],
-                cwd=self.directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        _running.add(self._process)
+        command = [str(_BINARY), "valkey.conf", *self._arguments]
+        self._process = processes.begin(command, self.directory, self.directory / "valkey.log")
 
     async def _is_ready(self) -> bool:
         """Whether it is this process that answers, and it has read its data."""
