@@ -36,6 +36,7 @@ from signaling_service.core.rules import Rules
 
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
+LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
 
 log = structlog.get_logger()
 
@@ -77,22 +78,26 @@ class CallRegistry:
         self._timer: Timer | None = None
         self._timer_at = float("inf")
         self._is_due = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Begin to fire deadlines."""
-        self._spawn(self._sweep())
+        self._sweeper = asyncio.create_task(self._sweep())
         if self._backend.sweep_interval is not None:
             self._is_due.set()
 
     async def close(self) -> None:
-        """Fire no more deadlines."""
+        """Fire no more deadlines; let the streams that are leaving be lost first."""
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.wait([self._sweeper])
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=LEAVE_TIMEOUT)
+        for task in self._leaving:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
 
     async def connect(
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
@@ -174,12 +179,12 @@ class CallRegistry:
     async def disconnect(self, stream: StreamId) -> None:
         """The stream is lost: its calls hear of it, and its session waits to be resumed.
 
-        While the backend is away that is tried again, behind this method's back.
+        While the backend is away that is tried again after this has returned.
         """
-        try:
-            await self._leave(stream)
-        except BackendAwayError:
-            self._spawn(self._leave_later(stream))
+        leaving = asyncio.create_task(self._leave(stream))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        await asyncio.wait([leaving], timeout=LEAVE_TIMEOUT)
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """What the device has to be sent above seq `after`, in order.
@@ -199,17 +204,19 @@ class CallRegistry:
         return None
 
     async def _leave(self, stream: StreamId) -> None:
-        calls = await self._backend.detach(stream)
-        self._remind(self._clock.now() + self._rules.resume_window)
-        await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
-
-    async def _leave_later(self, stream: StreamId) -> None:
+        """Let a stream be lost, as often as it takes: else its peer would never hear of it."""
         while True:
-            await sleep(self._clock, LEAVE_RETRY)
             try:
-                return await self._leave(stream)
+                calls = await self._backend.detach(stream)
+                self._remind(self._clock.now() + self._rules.resume_window)
+                await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
             except BackendAwayError:
-                continue
+                await sleep(self._clock, LEAVE_RETRY)
+            except Exception:
+                log.exception("disconnect_failed")
+                return
+            else:
+                return
 
     async def _tell_calls(self, moved: Moved) -> None:
         """Let calls hear that a stream was lost or is back, unless another one counts now."""
@@ -312,11 +319,6 @@ class CallRegistry:
             log.debug("sweep_interrupted")  # it is still due
         except Exception:
             log.exception("sweep_failed")
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _nothing(call: Call | None, _directory: Directory, _now: float) -> Outcome:

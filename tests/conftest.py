@@ -1,7 +1,8 @@
 """What every test may ask for: a running service, its clock, and people with devices."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
@@ -49,19 +50,34 @@ def service_settings() -> Settings:
 
 
 @pytest.fixture
-async def app(service_settings: Settings, clock: ManualClock) -> AsyncIterator[App]:
-    """A running service on a port of its own."""
-    async with App(service_settings, clock) as running:
-        yield running
+def backends() -> Sequence[str]:
+    """The backend of each node; a test that wants others overrides this."""
+    return ("memory",)
 
 
 @pytest.fixture
-async def person(app: App) -> AsyncIterator[Callable[[str], User]]:
-    """Makes users of the running service."""
+async def nodes(
+    service_settings: Settings, clock: ManualClock, backends: Sequence[str]
+) -> AsyncIterator[list[App]]:
+    """The nodes of a running service, each on a port of its own."""
+    async with AsyncExitStack() as stack:
+        settings = [service_settings.model_copy(update={"backend": each}) for each in backends]
+        yield [await stack.enter_async_context(App(each, clock)) for each in settings]
+
+
+@pytest.fixture
+def app(nodes: list[App]) -> App:
+    """The first of them."""
+    return nodes[0]
+
+
+@pytest.fixture
+async def person(nodes: list[App]) -> AsyncIterator[Callable[[str], User]]:
+    """Makes users of the running service; their streams take turns at its nodes."""
     users: list[User] = []
 
     def make(user_id: str) -> User:
-        users.append(User(user_id, app.address))
+        users.append(User(user_id, *(node.address for node in nodes)))
         return users[-1]
 
     yield make

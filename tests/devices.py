@@ -62,7 +62,7 @@ class Device:
 
     async def opens(self, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         """Open a stream and say nothing."""
-        self._channel = grpc.aio.insecure_channel(self.user.address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(self.user.next_address, options=CHANNEL_OPTIONS)
         async with asyncio.timeout(PATIENCE):
             await self._channel.channel_ready()
         self._stream = signaling_pb2_grpc.SignalingServiceStub(self._channel).Connect(
@@ -266,17 +266,26 @@ class Device:
 
 
 class User:
-    """A user; its devices come into being when they are named."""
+    """A user; its devices come into being when they are named.
 
-    def __init__(self, user_id: str, address: str) -> None:
+    Every stream goes to the next of the addresses, so that what is said at one node
+    has to arrive at another.
+    """
+
+    def __init__(self, user_id: str, *addresses: str) -> None:
         self.user_id = user_id
-        self.address = address
+        self._addresses = itertools.cycle(addresses)
         self._devices: dict[str, Device] = {}
 
     def __getattr__(self, device_id: str) -> Device:
         if device_id.startswith("_"):
             raise AttributeError(device_id)
         return self._devices.setdefault(device_id, Device(self, device_id))
+
+    @property
+    def next_address(self) -> str:
+        """Where to open the next stream."""
+        return next(self._addresses)
 
     async def connect(self, *device_ids: str) -> None:
         """Connect these devices, one after the other."""

@@ -88,6 +88,7 @@ class Link:
         self._ticked_at = 0.0
         self._pump: asyncio.Task[None] | None = None
         self._error = ""  # why the last attempt failed
+        self._is_closing = False
         self.is_away = True
         self.offset: float | None = None  # the engine's time less `time.monotonic`
 
@@ -111,13 +112,13 @@ class Link:
         self._pump = asyncio.create_task(self._carry_all())
 
     async def close(self) -> None:
-        """Carry no more."""
+        """Carry what is on its way, and no more."""
+        self._is_closing = True
+        self._wanted.set()
         if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.wait([self._pump])
+            await asyncio.wait([self._pump])  # nobody waits for anything longer than PATIENCE
         if self._ticker is not None:
             self._ticker.cancel()
-        self._give_up([*self._sent, *self._pending])
         await self._disconnect()
 
     async def run(self, name: str, *args: Argument, is_probe: bool = False) -> Reply:
@@ -127,7 +128,7 @@ class Link:
             BackendAwayError: there is no reply in time.
             AnswerError: the reply is not "OK".
         """
-        if self.is_away and not is_probe:
+        if self._is_closing or (self.is_away and not is_probe):
             raise BackendAwayError
         request = _Request(SCRIPTS[name], args)
         self._pending.append(request)
@@ -143,7 +144,7 @@ class Link:
     # carrying
 
     async def _carry_all(self) -> None:
-        while True:
+        while self._pending or not self._is_closing:
             await self._wanted.wait()
             self._wanted.clear()
             while self._pending:

@@ -84,9 +84,9 @@ class Membership:
     async def close(self) -> None:
         """Leave: streams that are still here are lost at once."""
         for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+            while not task.done():  # redis-py has been seen to swallow a cancellation
+                task.cancel()
+                await asyncio.wait([task], timeout=PROBE_PAUSE)
         try:
             await self._link.run("leave", self.node)
         except BackendAwayError:

@@ -1,6 +1,5 @@
 """A shared backend keeps the contract too, and leaves no key behind."""
 
-import itertools
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -10,9 +9,9 @@ from signaling_service.backends.redis import RedisBackend
 from tests.backends.cell import RULES
 from tests.backends.contract import BackendContract
 from tests.clock import ManualClock
+from tests.shared import shared_cell
 from tests.valkey import Valkey
 
-CELLS = itertools.count()
 # what a cell keeps while a node lives: the highest fence, and the node
 AT_REST = frozenset({b"last", b"nodes"})
 
@@ -23,9 +22,9 @@ class RedisCell:
     def __init__(self, valkey: Valkey) -> None:
         self.clock = ManualClock()
         self._valkey = valkey
-        self._prefix = b"{cell-%d}:" % next(CELLS)
-        url = f"{valkey.url}?cell={self._prefix[1:-2].decode()}"
-        self.backend = RedisBackend(Location.parse(url), self.clock, RULES)
+        location = Location.parse(shared_cell(valkey))
+        self._prefix = f"{{{location.cell}}}:".encode()
+        self.backend = RedisBackend(location, self.clock, RULES)
 
     async def advance(self, seconds: float) -> None:
         """Let time pass."""
