@@ -62,7 +62,7 @@ class Device:
 
     async def opens(self, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         """Open a stream and say nothing."""
-        self._channel = grpc.aio.insecure_channel(self.user.next_address, options=CHANNEL_OPTIONS)
+        self._channel = grpc.aio.insecure_channel(self.user.address, options=CHANNEL_OPTIONS)
         async with asyncio.timeout(PATIENCE):
             await self._channel.channel_ready()
         self._stream = signaling_pb2_grpc.SignalingServiceStub(self._channel).Connect(
@@ -283,7 +283,7 @@ class User:
         return self._devices.setdefault(device_id, Device(self, device_id))
 
     @property
-    def next_address(self) -> str:
+    def address(self) -> str:
         """Where to open the next stream."""
         return next(self._addresses)
 
