@@ -12,6 +12,7 @@ from signaling_service.app import App
 from signaling_service.config import LimitSettings, Settings
 from tests.clock import ManualClock
 from tests.devices import User
+from tests.shared import ONE_NODE, shared_cell
 from tests.valkey import Valkey
 
 LISTEN = Settings(listen="127.0.0.1:0")
@@ -50,9 +51,11 @@ def service_settings() -> Settings:
 
 
 @pytest.fixture
-def backends() -> Sequence[str]:
-    """The backend of each node; a test that wants others overrides this."""
-    return ("memory",)
+def backends(request: pytest.FixtureRequest) -> Sequence[str]:
+    """The backend of each node: one with its own memory, or two that share an engine."""
+    if getattr(request, "param", ONE_NODE) == ONE_NODE:
+        return ("memory",)
+    return (shared_cell(request.getfixturevalue("valkey")),) * 2
 
 
 @pytest.fixture

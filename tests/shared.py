@@ -1,8 +1,17 @@
-"""Cells of an engine that tests share: each has its own keys."""
+"""Tests on nodes that share an engine; each has its own cell there."""
 
 import itertools
+from typing import Final
+
+import pytest
 
 from tests.valkey import Valkey
+
+ONE_NODE: Final = "one node"
+TWO_NODES: Final = "two nodes"
+
+# streams of the devices take turns at the nodes: what is said at one has to arrive at the other
+on_one_node_and_two = pytest.mark.parametrize("backends", [ONE_NODE, TWO_NODES], indirect=True)
 
 _NUMBERS = itertools.count()
 

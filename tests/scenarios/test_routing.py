@@ -3,6 +3,9 @@
 from signaling.v1 import signaling_pb2 as pb
 
 from tests.devices import User
+from tests.shared import on_one_node_and_two
+
+pytestmark = on_one_node_and_two
 
 
 async def test_route_to_specific_device(alice: User, bob: User) -> None:

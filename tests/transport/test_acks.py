@@ -5,7 +5,10 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import User, answered_call
+from tests.shared import on_one_node_and_two
 from tests.transport.settings import limited
+
+pytestmark = on_one_node_and_two
 
 UNKNOWN_PAYLOAD = b"\xf2\x3e\x03new"  # field 1006, of a client newer than the service
 

@@ -9,8 +9,11 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import Device, User, answered_call, sdp
+from tests.shared import on_one_node_and_two
 from tests.transport.http2 import Http2
 from tests.transport.settings import settings
+
+pytestmark = on_one_node_and_two
 
 IDENTITY = (("user-id", "bob"), ("device-id", "phone"))
 

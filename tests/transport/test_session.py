@@ -8,6 +8,9 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import Device, User, answered_call
+from tests.shared import on_one_node_and_two
+
+pytestmark = on_one_node_and_two
 
 UNKNOWN = "bm8gc3VjaCBzZXNzaW9uIQ"
 
