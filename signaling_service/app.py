@@ -1,7 +1,7 @@
 """A node, put together: the one place that names a backend and a transport."""
 
 import asyncio
-import signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from signaling_service.config import METRICS_LISTEN, SettingError, Settings
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.metrics import Metrics
+from signaling_service.process import Stop
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
@@ -41,7 +42,12 @@ class App:
         self._streams = Streams(clock, ice)
         service = Service(self._registry, clock, rules, settings.limits.rates, ice, self._writes)
         servicer = SignalingServicer(service, self._streams, settings.limits.request_metadata_bytes)
-        self._server = Server(servicer, settings.limits, reflect=settings.reflection)
+        self._server = Server(
+            servicer,
+            settings.limits,
+            reflect=settings.reflection,
+            share_port=settings.workers > 1,
+        )
         self.address = ""
 
     async def __aenter__(self) -> Self:
@@ -54,7 +60,7 @@ class App:
             await self._ice.start()
         self._registry.start()
         log.info(
-            "serving",
+            "serving" if self._settings.workers == 1 else "worker_serving",
             address=self.address,
             backend=self._settings.backend,
             metrics=self.metrics.address or "off",
@@ -93,9 +99,9 @@ class App:
             task.cancel()
 
 
-def _serve_metrics(metrics: Metrics, settings: Settings) -> str | None:
+def _serve_metrics(metrics: Metrics, settings: Settings, worker: int) -> str | None:
     """Listen for Prometheus; returns why not, if another node has the default address."""
-    where = settings.metrics_address()
+    where = settings.metrics_address(worker)
     try:
         if where is not None:
             metrics.serve(*where)
@@ -113,24 +119,28 @@ def _ice(settings: Settings, clock: Clock) -> IceProvider:
     return IceEndpoint(settings.ice_endpoint, token, settings.turn_ttl, clock)
 
 
-async def serve(settings: Settings) -> None:
-    """Run a node until SIGTERM or SIGINT, then drain it; a second signal stops it at once."""
-    loop = asyncio.get_running_loop()
-    signals = [asyncio.Event(), asyncio.Event()]
+async def serve(
+    settings: Settings,
+    stop: Stop | None = None,
+    worker: int = 0,
+    on_serving: Callable[[str], None] | None = None,
+) -> None:
+    """Run a node until SIGTERM, SIGINT or `stop`, then drain it; who hurries stops it at once.
 
-    def on_signal() -> None:
-        next((event for event in signals if not event.is_set()), signals[-1]).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
+    It is number `worker` of those on its port, from 0; `on_serving` is told the address.
+    """
+    stop = stop or Stop()
+    stop.on_signals()
     app = App(settings)
-    trouble = _serve_metrics(app.metrics, settings)
+    trouble = _serve_metrics(app.metrics, settings, worker)
     async with app:
         if trouble is not None:
             log.warning("metrics_off", listen=settings.metrics_listen, error=trouble)
-        await signals[0].wait()
+        if on_serving is not None:
+            on_serving(app.address)
+        await stop.drain.wait()
         drain = asyncio.create_task(app.drain())
-        hurry = asyncio.create_task(signals[1].wait())
+        hurry = asyncio.create_task(stop.hurry.wait())
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for task in (drain, hurry):
             task.cancel()

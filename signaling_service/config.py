@@ -16,6 +16,7 @@ from signaling_service.transport.pacing import Rate, Rates
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
 MAX_PORT: Final = 65535
 LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
+MAX_WORKERS: Final = 64  # more cores than one port is worth
 
 _LIMITS: Final = Limits()
 _RATES: Final = Rates()
@@ -86,6 +87,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     listen: str = "127.0.0.1:50051"
+    workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] = 1
     backend: Literal["memory"] = "memory"
     auth: Literal["dev"] = "dev"
     turn_url: tuple[str, ...] = ()
@@ -148,9 +150,26 @@ class Settings(BaseModel):
             raise ValueError(f"--ice-endpoint-token-file: {error.strerror}") from error
         return self
 
-    def metrics_address(self) -> tuple[str, int] | None:
-        """Where to serve metrics, None for nowhere."""
-        return None if self.metrics_listen == "off" else _host_and_port(self.metrics_listen)
+    @model_validator(mode="after")
+    def _workers_share_what_they_must(self) -> Self:
+        if self.workers > 1 and self.backend == "memory":
+            text = "memory is one process's own; more of them need a --backend that they share"
+            raise ValueError(f"{_option('workers')}: {text}")
+        where = self.metrics_address(self.workers - 1)
+        if where is not None and where[1] > MAX_PORT:
+            raise ValueError(f"{_option('metrics_listen')}: {self.workers} workers need more ports")
+        return self
+
+    def listen_address(self) -> tuple[str, int]:
+        """Where to listen: host and port."""
+        return _host_and_port(self.listen)
+
+    def metrics_address(self, worker: int = 0) -> tuple[str, int] | None:
+        """Where a worker serves metrics, None for nowhere; port 0 is any."""
+        if self.metrics_listen == "off":
+            return None
+        host, port = _host_and_port(self.metrics_listen)
+        return host, port + worker if port else 0
 
     def turn_rest(self) -> TurnRest:
         """The STUN and TURN servers that the operator runs."""

@@ -21,6 +21,17 @@ Listen = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int,
+    typer.Option(
+        envvar="SIGNALING_WORKERS",
+        metavar="N",
+        help="How many processes listen on that port: one for each core. They need a "
+        "[b]--backend[/b] that they share.",
+        rich_help_panel=CONNECTING,
+    ),
+]
+
 Backend = Annotated[
     str,
     typer.Option(
@@ -128,7 +139,9 @@ MetricsListen = Annotated[
     typer.Option(
         envvar="SIGNALING_METRICS_LISTEN",
         metavar="HOST:PORT",
-        help="Where Prometheus finds [b]/metrics[/b]. Port 0: any; [b]off[/b]: nowhere.",
+        help="Where Prometheus finds [b]/metrics[/b]. Port 0: any; [b]off[/b]: nowhere. Each "
+        "worker has its own: number 0 this one, number 3 that three above; the log event "
+        "[b]worker_serving[/b] has it.",
         rich_help_panel=WATCHING,
     ),
 ]

@@ -9,6 +9,7 @@ import pytest
 
 OPTIONS = {
     "--listen": "127.0.0.1:50051",
+    "--workers": "1",
     "--auth": "dev",
     "--reflection": "reflection",
     "--backend": "memory",
@@ -24,6 +25,7 @@ OPTIONS = {
 }
 WRONG = {
     "--listen": "nonsense",
+    "--workers": "65",
     "--auth": "nonsense",
     "--backend": "nonsense",
     "--ring-timeout": "0",

@@ -16,7 +16,7 @@ HANDSHAKE_TIMEOUT: Final = 5.0  # s; a silent TCP connection is no device
 HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
-def options(limits: LimitSettings) -> Sequence[tuple[str, int]]:
+def options(limits: LimitSettings, *, share_port: bool = False) -> Sequence[tuple[str, int]]:
     """Every server option. gRPC ignores a misspelt one in silence: each is tested by its effect."""
     return (
         ("grpc.max_receive_message_length", limits.message_bytes),
@@ -35,17 +35,26 @@ def options(limits: LimitSettings) -> Sequence[tuple[str, int]]:
         # the last resort for a peer that answers pings and never reads
         ("grpc.max_connection_age_ms", _ms(limits.connection_age_seconds)),
         ("grpc.max_connection_age_grace_ms", _ms(limits.stuck_write_seconds)),
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(share_port)),
     )
 
 
 class Server:
-    """The listening server with health checking, and reflection if wanted."""
+    """The listening server with health checking, and reflection if wanted.
+
+    With `share_port` other processes may listen on its port, and each gets some of the
+    connections.
+    """
 
     def __init__(
-        self, servicer: SignalingServicer, limits: LimitSettings, *, reflect: bool
+        self,
+        servicer: SignalingServicer,
+        limits: LimitSettings,
+        *,
+        reflect: bool,
+        share_port: bool = False,
     ) -> None:
-        self._server = grpc.aio.server(options=options(limits))
+        self._server = grpc.aio.server(options=options(limits, share_port=share_port))
         self._health = HealthServicer()
         self._server.add_generic_rpc_handlers((servicer.handlers(),))
         add_HealthServicer_to_server(self._health, self._server)

@@ -27,15 +27,28 @@ class Node:
         """Its log, which has to be JSON."""
         return [json.loads(line) for line in self.lines]
 
-    async def logs(self, event: str) -> dict[str, Any]:
-        """Wait until it logs this event."""
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    async def logs(self, event: str, times: int = 1) -> dict[str, Any]:
+        """Wait until it has logged this event so many times; returns the last of them."""
+
+        def has_come() -> bool:
+            return self._reader_is_over or len(self._find(event)) >= times
+
         async with asyncio.timeout(2 * PATIENCE), self._has_logged:  # it starts cold
-            await self._has_logged.wait_for(lambda: self._reader_is_over or self._find(event))
-        return self._find(event)[0]
+            await self._has_logged.wait_for(has_come)
+        return self._find(event)[times - 1]
 
     def terminate(self) -> None:
         """Send it SIGTERM."""
         self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill it."""
+        self._process.kill()
 
     async def exits(self) -> int:
         """Wait until it has exited; returns its exit code."""

@@ -1,0 +1,1 @@
+"""Many processes on one port: a supervisor that imports no gRPC, and its workers."""
