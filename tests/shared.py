@@ -18,4 +18,9 @@ _NUMBERS = itertools.count()
 
 def shared_cell(valkey: Valkey) -> str:
     """The URL of a cell that nobody else uses."""
-    return f"{valkey.url}?cell=cell-{next(_NUMBERS)}"
+    return cell_at(valkey.url)
+
+
+def cell_at(url: str) -> str:
+    """The same, on the engine at a URL, with whatever parameters that has."""
+    return f"{url}{'&' if '?' in url else '?'}cell=cell-{next(_NUMBERS)}"
