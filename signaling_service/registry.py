@@ -118,7 +118,7 @@ class CallRegistry:
             snapshots = await self._greet(found)
             backlog = await self._backend.read(found.stream, found.acked)
         except BackendAwayError:
-            await self.disconnect(found.stream)  # nobody is there to use it
+            self._lose(found.stream)  # nobody is there to use it
             raise
         return Connection(
             found.stream,
@@ -181,10 +181,7 @@ class CallRegistry:
 
         While the backend is away that is tried again after this has returned.
         """
-        leaving = asyncio.create_task(self._leave(stream))
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
-        await asyncio.wait([leaving], timeout=LEAVE_TIMEOUT)
+        await asyncio.wait([self._lose(stream)], timeout=LEAVE_TIMEOUT)
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """What the device has to be sent above seq `after`, in order.
@@ -202,6 +199,12 @@ class CallRegistry:
         except RefusedError as refusal:
             return refusal
         return None
+
+    def _lose(self, stream: StreamId) -> asyncio.Task[None]:
+        leaving = asyncio.create_task(self._leave(stream))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return leaving
 
     async def _leave(self, stream: StreamId) -> None:
         """Let a stream be lost, as often as it takes: else its peer would never hear of it."""

@@ -23,6 +23,7 @@ SOCKET_TIMEOUT: Final = 1.5  # s; a connection without replies is made anew
 RETRY_PAUSE: Final = 0.05  # s; between attempts at something that fails at once
 TICK: Final = 0.05  # s; how exactly patience is measured
 REPLICA_TIMEOUT: Final = 1000  # ms; a replica that takes longer has not got it
+MOST_AT_ONCE: Final = 500  # scripts; nobody else's wait for long behind one node's
 OLDEST: Final = (7, 0)  # of Redis, whose version Valkey tells as well
 
 # what another attempt may find otherwise: the engine starts, moves, or is full
@@ -148,8 +149,14 @@ class Link:
             await self._wanted.wait()
             self._wanted.clear()
             while self._pending:
-                self._sent, self._pending = self._pending, []
+                self._fill()
                 await self._carry()
+
+    def _fill(self) -> None:
+        """Take what was asked for, in its order."""
+        room = MOST_AT_ONCE - len(self._sent)
+        self._sent += self._pending[:room]
+        del self._pending[:room]
 
     async def _carry(self) -> None:
         """Send what is wanted until all of it has its reply, or was given up."""
@@ -158,7 +165,7 @@ class Link:
                 await asyncio.sleep(RETRY_PAUSE)
             self._sent = [request for request in self._sent if not request.reply.done()]
             if self._sent:  # whatever came meanwhile goes with the next attempt
-                self._sent, self._pending = self._sent + self._pending, []
+                self._fill()
 
     async def _attempt(self) -> bool:
         """Send once; returns whether every reply came."""

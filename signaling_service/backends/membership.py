@@ -9,6 +9,7 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, cast
 
 from redis.asyncio import Redis
@@ -21,6 +22,7 @@ from signaling_service.backends.stored import entry_from_bytes
 from signaling_service.backends.views import device_of, key_of
 from signaling_service.clock import Clock
 from signaling_service.core.errors import BackendAwayError
+from signaling_service.core.model import Device
 
 NODE_BYTES: Final = 8  # no two nodes have the same name
 LEASE: Final = 9.0  # s; peers of a dead node's devices hear of it within ten
@@ -42,6 +44,7 @@ class Membership:
         clock: the time of calls.
         follow: called with the engine's time now and then.
         lease: after how long without a word a node counts as dead; seconds.
+        window: how long a session outlives its stream; seconds.
     """
 
     def __init__(  # noqa: PLR0913 - each is used for one thing
@@ -53,6 +56,7 @@ class Membership:
         clock: Clock,
         follow: Callable[[float], None],
         lease: float,
+        window: float,
     ) -> None:
         self.node = secrets.token_hex(NODE_BYTES)
         self._location = location
@@ -61,9 +65,12 @@ class Membership:
         self._clock = clock
         self._follow = follow
         self._lease = lease
+        self._window = window
         self._in_touch_since: float | None = None
         self._beat_at = 0.0
         self._must_catch_up = asyncio.Event()
+        self._is_lost = asyncio.Event()
+        self._abandoned: list[tuple[Device, str]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     @property
@@ -92,15 +99,31 @@ class Membership:
         except BackendAwayError:
             return  # the lease runs out
 
+    def tell(self, *, is_there: bool) -> None:
+        """The engine does not answer any more, or it does again."""
+        if is_there:
+            self.catch_up()
+        else:
+            self._in_touch_since = None
+            self._is_lost.set()
+
     def catch_up(self) -> None:
         """Something may have been missed."""
         self._must_catch_up.set()
+
+    def abandon(self, device: Device, attempt: str) -> None:
+        """Let a stream be lost that may have been attached without a word."""
+        self._abandoned.append((device, attempt))
+        self.catch_up()
 
     # the lease
 
     async def _beat_on(self) -> None:
         while True:
-            await asyncio.sleep(PROBE_PAUSE if self._link.is_away else self._lease / BEATS)
+            pause = PROBE_PAUSE if self._link.is_away else self._lease / BEATS
+            self._is_lost.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_lost.wait(), pause)
             await self._beat()
 
     async def _beat(self) -> None:
@@ -109,7 +132,6 @@ class Membership:
         try:
             reply = await self._link.run("beat", self.node, self._lease, is_probe=True)
         except BackendAwayError:
-            self._in_touch_since = None
             return
         now = time.monotonic()
         if now - self._beat_at > 2 * self._lease / BEATS:
@@ -171,14 +193,24 @@ class Membership:
             self._must_catch_up.clear()
             streams = self._streams.all()
             try:
+                await self._lose_abandoned()
                 for start in range(0, len(streams), STREAMS_AT_ONCE):
                     await self._catch_up(streams[start : start + STREAMS_AT_ONCE])
             except BackendAwayError:
                 self._must_catch_up.set()
                 await asyncio.sleep(PROBE_PAUSE)
 
-    async def _catch_up(self, streams: Sequence[LocalStream]) -> None:
+    async def _lose_abandoned(self) -> None:
+        while self._abandoned:
+            device, attempt = self._abandoned[0]
+            now, window = self._clock.now(), self._window
+            await self._link.run("abandon", now, key_of(device), attempt, window)
+            del self._abandoned[0]
+
+    async def _catch_up(self, candidates: Sequence[LocalStream]) -> None:
         """Ask for the standing of some streams, and let them know."""
+        # one that has ended meanwhile must not be back
+        streams = [stream for stream in candidates if self._streams.get(stream.id) is stream]
         rows: list[bytes | str | float] = []
         for stream in streams:
             rows += [key_of(stream.id.device), stream.id.fence, stream.received, stream.top]

@@ -92,7 +92,13 @@ class RedisBackend:
         self._link = Link(location)
         self._streams = LocalStreams()
         self._members = Membership(
-            location, self._link, self._streams, clock=clock, follow=follow, lease=lease
+            location,
+            self._link,
+            self._streams,
+            clock=clock,
+            follow=follow,
+            lease=lease,
+            window=rules.resume_window,
         )
         self._known: OrderedDict[str, Known] = OrderedDict()
 
@@ -104,8 +110,7 @@ class RedisBackend:
         """
 
         def tell(is_there: bool) -> None:  # noqa: FBT001 - a state
-            if is_there:
-                self._members.catch_up()
+            self._members.tell(is_there=is_there)
             tell_health(is_there)
 
         await self._link.start(tell)
@@ -122,9 +127,10 @@ class RedisBackend:
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
     ) -> Attached | Over:
         """See `Backend.attach`."""
+        attempt = secrets.token_hex(ATTEMPT_BYTES)
         args = (
             key_of(device),
-            secrets.token_hex(ATTEMPT_BYTES),
+            attempt,
             request.hello.session_id,
             request.ack,
             secrets.token_urlsafe(SESSION_ID_BYTES),
@@ -136,6 +142,9 @@ class RedisBackend:
         except AnswerError as over:
             self._streams.forget(device)
             return _over(over.rest[0])
+        except BackendAwayError:
+            self._members.abandon(device, attempt)
+            raise
         return self._welcome(device, reply, wake)
 
     def _welcome(self, device: Device, reply: Reply, wake: Callable[[], None]) -> Attached:

@@ -8,6 +8,7 @@ from typing import Final
 
 _LUA: Final = files(__package__) / "lua"
 _NAMES: Final = (
+    "abandon",
     "attach",
     "beat",
     "detach",
