@@ -7,9 +7,13 @@ from typing import Final, Self
 
 import structlog
 
+from signaling_service.backends.base import Backend
+from signaling_service.backends.link import WrongBackendError
 from signaling_service.backends.memory import MemoryBackend
+from signaling_service.backends.redis import RedisBackend
 from signaling_service.clock import Clock, SystemClock, sleep
 from signaling_service.config import METRICS_LISTEN, SettingError, Settings
+from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.metrics import Metrics
@@ -36,8 +40,8 @@ class App:
         self._ice = ice
         self._clock = clock
         self.metrics = Metrics()
-        backend = MemoryBackend(clock, rules)
-        self._registry = CallRegistry(backend, clock, rules, self.metrics.observe)
+        self._backend = _backend(settings, clock, rules)
+        self._registry = CallRegistry(self._backend, clock, rules, self.metrics.observe)
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
         service = Service(self._registry, clock, rules, settings.limits.rates, ice, self._writes)
@@ -52,8 +56,14 @@ class App:
 
     async def __aenter__(self) -> Self:
         try:
+            await self._backend.start(self._server.tell_ready)
+        except WrongBackendError as error:
+            self._close()
+            raise SettingError("backend", str(error)) from error
+        try:
             self.address = await self._server.start(self._settings.listen)
         except OSError as error:
+            await self._backend.close()
             self._close()
             raise SettingError("listen", str(error)) from error
         if isinstance(self._ice, IceEndpoint):
@@ -62,7 +72,7 @@ class App:
         log.info(
             "serving" if self._settings.workers == 1 else "worker_serving",
             address=self.address,
-            backend=self._settings.backend,
+            backend=self._settings.backend_name,
             metrics=self.metrics.address or "off",
         )
         return self
@@ -76,6 +86,7 @@ class App:
         self._streams.end_all()
         await self._server.stop(STOP_GRACE)
         await self._registry.close()
+        await self._backend.close()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.close()
         self._close()
@@ -110,6 +121,13 @@ def _serve_metrics(metrics: Metrics, settings: Settings, worker: int) -> str | N
             raise SettingError("metrics_listen", str(error.strerror)) from error
         return str(error.strerror)
     return None
+
+
+def _backend(settings: Settings, clock: Clock, rules: Rules) -> Backend:
+    location = settings.backend_location()
+    if location is None:
+        return MemoryBackend(clock, rules)
+    return RedisBackend(location, clock, rules, clock.follow)
 
 
 def _ice(settings: Settings, clock: Clock) -> IceProvider:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from signaling_service.core.rules import Limits, Rules
+from signaling_service.backends.location import Location
+from signaling_service.core.rules import ENDED_MEMORY, Limits, Rules
 from signaling_service.ice import TURN_SCHEMES, TurnRest
 from signaling_service.transport.pacing import Rate, Rates
 
@@ -56,6 +57,7 @@ class LimitSettings(BaseSettings):
     client_ping_seconds: Seconds = 10  # a client may ping this often
     stuck_write_seconds: Seconds = 10
     connection_age_seconds: Seconds = 4 * 3600
+    ended_call_seconds: Seconds = ENDED_MEMORY  # so long a late request hears how its call ended
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:
@@ -84,11 +86,12 @@ class LimitSettings(BaseSettings):
 class Settings(BaseModel):
     """What `serve` runs with. Field names are those of the options; durations are seconds."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # what is wrong may be a URL with a password
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     listen: str = "127.0.0.1:50051"
     workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] = 1
-    backend: Literal["memory"] = "memory"
+    backend: str = "memory"
     auth: Literal["dev"] = "dev"
     turn_url: tuple[str, ...] = ()
     turn_secret_file: Path | None = None
@@ -116,6 +119,13 @@ class Settings(BaseModel):
         if not _is_loopback(host):
             raise ValueError(f"{host!r} is not loopback, and dev credentials are anybody's")
         return listen
+
+    @field_validator("backend")
+    @classmethod
+    def _check_backend(cls, backend: str) -> str:
+        if backend != "memory":
+            Location.parse(backend)
+        return backend
 
     @field_validator("turn_url")
     @classmethod
@@ -171,6 +181,16 @@ class Settings(BaseModel):
         host, port = _host_and_port(self.metrics_listen)
         return host, port + worker if port else 0
 
+    def backend_location(self) -> Location | None:
+        """Where the engine is that nodes share, None for `memory`."""
+        return None if self.backend == "memory" else Location.parse(self.backend)
+
+    @property
+    def backend_name(self) -> str:
+        """The backend without its secrets."""
+        location = self.backend_location()
+        return self.backend if location is None else location.safe
+
     def turn_rest(self) -> TurnRest:
         """The STUN and TURN servers that the operator runs."""
         return TurnRest(self.turn_url, self.turn_secret_file, self.turn_ttl)
@@ -185,6 +205,7 @@ class Settings(BaseModel):
         return Rules(
             ring_timeout=self.ring_timeout,
             resume_window=self.resume_window,
+            ended_memory=self.limits.ended_call_seconds,
             has_relays=self.ice_endpoint is not None or self.turn_rest().has_relays,
             limits=self.limits.core,
         )

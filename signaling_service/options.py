@@ -36,8 +36,10 @@ Backend = Annotated[
     str,
     typer.Option(
         envvar="SIGNALING_BACKEND",
-        metavar="memory",
-        help="Where calls and mailboxes live. [b]memory[/b]: in this process.",
+        metavar="memory|URL",
+        help="Where calls and mailboxes live. [b]memory[/b]: in this process. "
+        "[b]redis://HOST[/b]: in a Valkey or Redis that any number of nodes share; also "
+        "rediss://, redis+sentinel:// and redis+cluster://.",
         rich_help_panel=CALLS,
     ),
 ]

@@ -90,6 +90,7 @@ class Link:
         self._pump: asyncio.Task[None] | None = None
         self._error = ""  # why the last attempt failed
         self._is_closing = False
+        self._is_missed = False  # its absence was told
         self.is_away = True
         self.offset: float | None = None  # the engine's time less `time.monotonic`
 
@@ -108,8 +109,7 @@ class Link:
         except (exceptions.AuthenticationError, exceptions.ResponseError) as error:
             raise WrongBackendError(str(error)) from error
         except (exceptions.RedisError, OSError) as error:
-            log.error("backend_away", error=type(error).__name__)  # noqa: TRY400 - the text may be secret
-            tell(False)  # noqa: FBT003 - a state
+            self._miss(type(error).__name__)
         self._pump = asyncio.create_task(self._carry_all())
 
     async def close(self) -> None:
@@ -265,12 +265,19 @@ class Link:
     def _is_lost(self) -> None:
         if not self.is_away:
             self.is_away = True
-            log.error("backend_away", error=self._error or "no reply")
-            self._tell(False)  # noqa: FBT003 - a state
+            self._miss(self._error or "no reply")
+
+    def _miss(self, error: str) -> None:
+        self._is_missed = True
+        log.error("backend_away", error=error)
+        self._tell(False)  # noqa: FBT003 - a state
 
     def _is_back(self) -> None:
         if self.is_away:
             self.is_away, self._error = False, ""
+            if self._is_missed:
+                self._is_missed = False
+                log.info("backend_back")
             self._tell(True)  # noqa: FBT003 - a state
 
 

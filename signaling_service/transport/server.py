@@ -1,5 +1,6 @@
 """The gRPC server: its options, health and reflection."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,6 +57,8 @@ class Server:
     ) -> None:
         self._server = grpc.aio.server(options=options(limits, share_port=share_port))
         self._health = HealthServicer()
+        self._is_ready = True
+        self._telling: asyncio.Task[None] | None = None
         self._server.add_generic_rpc_handlers((servicer.handlers(),))
         add_HealthServicer_to_server(self._health, self._server)
         if reflect:
@@ -73,9 +76,18 @@ class Server:
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
         await self._server.start()
-        for name in ("", SERVICE):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_ready()
         return f"{address.rpartition(':')[0]}:{port}"
+
+    def tell_ready(self, is_ready: bool) -> None:  # noqa: FBT001 - a state
+        """Tell load balancers whether requests can be served; the process is alive either way."""
+        self._is_ready = is_ready
+        self._telling = asyncio.get_running_loop().create_task(self._tell_ready())
+
+    async def _tell_ready(self) -> None:
+        answer = health_pb2.HealthCheckResponse
+        await self._health.set(SERVICE, answer.SERVING if self._is_ready else answer.NOT_SERVING)
 
     async def turn_away(self) -> None:
         """Tell load balancers to send nobody."""
