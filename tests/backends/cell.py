@@ -83,7 +83,7 @@ class Stream:
 
     async def send(self, event: Event, *, ack: int = 0) -> Applied:
         """Let the next request of the device happen to its call."""
-        self._seq += 1
+        self._seq = max(self._seq, self.hello.received) + 1
         sender = Sender(self.id, self._seq, ack)
         event = event._replace(device=self.device, session=self.id.session)
         return await happens(self.cell, event, sender)
