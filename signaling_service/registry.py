@@ -30,9 +30,11 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Delivery, Device, Directory, Event, Outcome
+from signaling_service.core.model import Call, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
+from signaling_service.deciding import answered, error_of, keep, refuse
+from signaling_service.snapshots import snapshot_of
 
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
@@ -153,7 +155,7 @@ class CallRegistry:
         sender = Sender(stream, request.seq, request.ack)
         kind = request.WhichOneof("payload")
         if kind is None and not request.seq:
-            await self._backend.apply(Step("", _nothing, sender))
+            await self._backend.apply(Step("", keep, sender))
             return None
         if kind == "candidates" and refusal is None:
             relayed = await self._backend.relay(sender, request)
@@ -163,7 +165,7 @@ class CallRegistry:
         if refusal is None:
             refusal = self._check(request, kind)
         event = Event(kind or "", stream.device, stream.session, request)
-        decide = self._decide(event) if refusal is None else _refuse(refusal)
+        decide = self._decide(event) if refusal is None else refuse(refusal)
         call_id = request.call_id
         if refusal is not None and not is_valid_call_id(call_id):
             call_id = ""
@@ -171,10 +173,12 @@ class CallRegistry:
         if refusal is None and kind in ("offer", "answer"):
             users = (stream.device.user_id, request.offer.recipient_user_id)
         if request.seq:
-            decide = _answer(decide, sender, call_id)
+            decide = answered(decide, sender, call_id)
         applied = await self._apply(Step(call_id, decide, sender, users))
         refusal = applied.outcome.refusal
-        return _error(refusal, 0, call_id) if refusal is not None and not request.seq else None
+        if refusal is None or request.seq:
+            return None
+        return error_of(refusal, 0, call_id)
 
     async def disconnect(self, stream: StreamId) -> None:
         """The stream is lost: its calls hear of it, and its session waits to be resumed.
@@ -238,15 +242,15 @@ class CallRegistry:
         stream, device = found.stream, found.stream.device
         attached = Event("attached", device, stream.session)
         snapshots = [
-            _snapshot((await self._step(call_id, attached, stream)).outcome.call, device)
+            snapshot_of((await self._step(call_id, attached, stream)).outcome.call, device)
             for call_id in found.calls
         ]
         for call_id, ended in found.unheard.items():
             call = (await self._step(call_id, attached, stream)).outcome.call
-            snapshot = _snapshot(call, device) or pb.CallSnapshot(call_id=call_id)
-            snapshot.state = pb.CALL_STATE_ENDED
-            snapshot.ended.CopyFrom(ended)
-            snapshots.append(snapshot)
+            over = snapshot_of(call, device) or pb.CallSnapshot(call_id=call_id)
+            over.state = pb.CALL_STATE_ENDED
+            over.ended.CopyFrom(ended)
+            snapshots.append(over)
         return [snapshot for snapshot in snapshots if snapshot is not None]
 
     async def _end_session(self, over: Over) -> None:
@@ -322,52 +326,3 @@ class CallRegistry:
             log.debug("sweep_interrupted")  # it is still due
         except Exception:
             log.exception("sweep_failed")
-
-
-def _nothing(call: Call | None, _directory: Directory, _now: float) -> Outcome:
-    """A bare ack's step."""
-    return Outcome(call)
-
-
-def _refuse(refusal: RefusedError) -> Decide:
-    def decide(call: Call | None, _directory: Directory, _now: float) -> Outcome:
-        return Outcome(call, refusal=refusal)
-
-    return decide
-
-
-def _answer(decide: Decide, sender: Sender, call_id: str) -> Decide:
-    """`decide`, and the refusal into the mailbox of the sender."""
-
-    def decide_and_answer(call: Call | None, directory: Directory, now: float) -> Outcome:
-        outcome = decide(call, directory, now)
-        if outcome.refusal is None:
-            return outcome
-        error = _error(outcome.refusal, sender.seq, call_id)
-        delivery = Delivery(sender.stream.device, error)
-        return outcome._replace(deliveries=(*outcome.deliveries, delivery))
-
-    return decide_and_answer
-
-
-def _error(refusal: RefusedError, in_reply_to: int, call_id: str) -> pb.ConnectResponse:
-    return pb.ConnectResponse(call_id=call_id, error=refusal.message(in_reply_to))
-
-
-def _snapshot(call: Call | None, device: Device) -> pb.CallSnapshot | None:
-    """The call as `device` sees it, None if it is no part of it."""
-    if call is None:
-        return None
-    caller = call.caller.device
-    snapshot = pb.CallSnapshot(call_id=call.call_id, state=pb.CallState.ValueType(call.state))
-    if device == caller:
-        snapshot.role = pb.CALL_ROLE_CALLER
-        nobody_yet = pb.Device(user_id=call.callee_user_id)
-        snapshot.peer.CopyFrom(call.callee.device.message() if call.callee else nobody_yet)
-        return snapshot
-    leg = call.legs.get(device)
-    if leg is None or (leg.ended is not None and call.ended is None):
-        return None
-    snapshot.role = pb.CALL_ROLE_CALLEE
-    snapshot.peer.CopyFrom(caller.message())
-    return snapshot

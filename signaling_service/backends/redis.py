@@ -26,6 +26,7 @@ from signaling_service.backends.link import AnswerError, Argument, Link, Reply
 from signaling_service.backends.local import LocalStream, LocalStreams
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
+from signaling_service.backends.records import SESSION_ID_BYTES
 from signaling_service.backends.stored import agent_to_bytes, entry_from_bytes
 from signaling_service.backends.views import (
     Known,
@@ -51,7 +52,6 @@ from signaling_service.core.model import Device, Outcome
 from signaling_service.core.relaying import forward
 from signaling_service.core.rules import Rules
 
-SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
 ATTEMPT_BYTES: Final = 8  # tells one attach from another
 CALLS_KNOWN: Final = 2048  # that a node remembers; others it looks up again
 DUE_AT_ONCE: Final = 100  # so many a sweep; the engine is not held up for longer

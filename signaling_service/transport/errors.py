@@ -1,11 +1,20 @@
 """How a stream ends: a status and a fixed text, whatever went wrong inside."""
 
 import secrets
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from grpc import StatusCode
 
-from signaling_service.core.errors import SignalingError
+from signaling_service.core.errors import (
+    AckTooHighError,
+    BackendAwayError,
+    FencedError,
+    MailboxFullError,
+    SessionLostError,
+    SignalingError,
+    TooManyDevicesError,
+)
 
 
 class Status(NamedTuple):
@@ -41,6 +50,29 @@ DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
 BAD_IDENTITY: Final = Status(StatusCode.UNAUTHENTICATED, "user-id and device-id are needed")
 INTERNAL: Final = Status(StatusCode.INTERNAL, "internal error")
 METADATA_TOO_LARGE: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too much request metadata")
+
+
+_ENDINGS: Final[Mapping[type[SignalingError], Status]] = {
+    AckTooHighError: ACK_TOO_HIGH,
+    BackendAwayError: BACKEND_AWAY,
+    FencedError: REPLACED,
+    MailboxFullError: ERRORS_UNREAD,
+    SessionLostError: SESSION_LOST,
+    TooManyDevicesError: TOO_MANY_DEVICES,
+}
+
+
+# what ends a stream
+ENDING: Final[tuple[type[SignalingError], ...]] = (StreamEndedError, *_ENDINGS)
+
+
+def ending(error: SignalingError) -> Status:
+    """How a stream ends that has met `error`.
+
+    Raises:
+        KeyError: it is none of `ENDING`.
+    """
+    return error.how if isinstance(error, StreamEndedError) else _ENDINGS[type(error)]
 
 
 def internal() -> tuple[str, Status]:

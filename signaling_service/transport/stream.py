@@ -14,22 +14,19 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import Timer, sleep
 from signaling_service.core.errors import (
-    AckTooHighError,
     BackendAwayError,
     FencedError,
-    MailboxFullError,
     RateLimitedError,
     RefusedError,
     SessionLostError,
-    TooManyDevicesError,
     UnavailableError,
 )
-from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
 from signaling_service.core.requests import check_hello
 from signaling_service.registry import Connection
 from signaling_service.transport import errors
 from signaling_service.transport.acks import Acks
+from signaling_service.transport.completing import completed
 from signaling_service.transport.errors import Status, StreamEndedError
 from signaling_service.transport.pacing import Pacer
 from signaling_service.transport.service import Service
@@ -207,18 +204,15 @@ class Stream:
     async def _write_mailbox(self, connection: Connection) -> None:
         try:
             entries = await self._service.registry.read(connection.stream, self._sent)
-        except FencedError:
-            self.end(errors.REPLACED)
-            return
-        except SessionLostError:
-            self.end(errors.SESSION_LOST)
+        except (FencedError, SessionLostError) as error:
+            self.end(errors.ending(error))
             return
         except BackendAwayError:
             return  # whoever is back wakes us
         for entry in entries:
             if self._end is not None:
                 return
-            await self._write_frame(self._complete(entry), entry.seq)
+            await self._write_frame(completed(entry, self._service), entry.seq)
             self._sent = entry.seq
 
     async def _write_frame(self, body: bytes, seq: int) -> None:
@@ -228,19 +222,6 @@ class Stream:
         self._service.writes.began(self)
         await self._write_bytes(head + body)
         self._service.writes.ended(self)
-
-    def _complete(self, entry: Entry) -> bytes:
-        """The body as it is true now: the time left to ring, credentials that are fresh."""
-        if entry.ring_deadline is None and entry.kind != "reconnect":
-            return entry.body
-        now = self._service.clock.now()
-        response = pb.ConnectResponse.FromString(entry.body)
-        if entry.ring_deadline is None:
-            response.reconnect.ice_servers.extend(self._service.ice.issue(now))
-        else:
-            left = max(entry.ring_deadline - now, 0)
-            response.offer.ring_timeout.FromMilliseconds(round(left * 1000))
-        return response.SerializeToString()
 
     # reading
 
@@ -253,20 +234,8 @@ class Stream:
                     self._half_close()
                     break
                 await self._receive(request)
-        except StreamEndedError as error:
-            self.end(error.how)
-        except FencedError:
-            self.end(errors.REPLACED)
-        except SessionLostError:
-            self.end(errors.SESSION_LOST)
-        except BackendAwayError:
-            self.end(errors.BACKEND_AWAY)
-        except AckTooHighError:
-            self.end(errors.ACK_TOO_HIGH)
-        except MailboxFullError:
-            self.end(errors.ERRORS_UNREAD)
-        except TooManyDevicesError:
-            self.end(errors.TOO_MANY_DEVICES)
+        except errors.ENDING as error:
+            self.end(errors.ending(error))
         except Exception:
             error_id, status = errors.internal()
             log.exception("stream_failed", error_id=error_id, **self._device._asdict())

@@ -12,6 +12,7 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import TimeoutError as NoReplyError
 
 from signaling_service.backends.location import Location
+from tests.devices import PATIENCE
 from tests.valkey import Cluster, Sentinels, Valkey, tls_in_front_of
 
 KEY = "{signaling}:key"
@@ -21,7 +22,9 @@ PASSWORD = "p@ss/word"  # noqa: S105 - nobody's
 @asynccontextmanager
 async def found(url: str) -> AsyncIterator[Redis]:
     """A client of whoever the URL leads to now."""
-    async with await Location.parse(url).find() as client:
+    # a busy machine may take its time; how long a node waits is not what this is about
+    patient = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE}
+    async with await Location.parse(url).find(**patient) as client:
         yield client
 
 
