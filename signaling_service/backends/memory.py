@@ -243,23 +243,26 @@ class MemoryBackend:
     def _store(self, call_id: str, before: Call | None, after: Call | None) -> None:
         """Keep the call, its index and its deadline."""
         if after is None:
-            del self._calls[call_id]
+            self._unindex(self._calls.pop(call_id))
             return
         self._calls[call_id] = after
-        if before is None or before.state != after.state:
+        if after.state is State.ENDED:
+            self._unindex(after)
+        elif before is None or before.state != after.state:
             self._index(after)
         if before is None or before.deadline != after.deadline:
             self._remind(after.deadline, call_id)
 
+    def _unindex(self, call: Call) -> None:
+        caller = call.caller.device
+        self.user(caller.user_id).placed.pop(call.call_id, None)
+        self.user(call.callee_user_id).received.pop(call.call_id, None)
+        self._drop_if_empty(caller.user_id)
+        self._drop_if_empty(call.callee_user_id)
+
     def _index(self, call: Call) -> None:
         """Keep the live calls of both users."""
         caller = call.caller.device
-        if call.state is State.ENDED:
-            self.user(caller.user_id).placed.pop(call.call_id, None)
-            self.user(call.callee_user_id).received.pop(call.call_id, None)
-            self._drop_if_empty(caller.user_id)
-            self._drop_if_empty(call.callee_user_id)
-            return
         self._users[caller.user_id].placed[call.call_id] = caller.device_id
         if not call.is_barred:
             answered_by = call.callee.device.device_id if call.callee else ""

@@ -65,6 +65,19 @@ class TimeContract:
         assert refusal is not None
         assert refusal.code == pb.ERROR_CODE_CALL_NOT_FOUND
 
+    async def test_call_that_rang_out_long_ago_is_over_and_forgotten(self, cell: Cell) -> None:
+        """In one step, if the sweep is that late; its users have no trace of it."""
+        alice, phone = await a_ringing_call(cell)
+        await cell.advance(60 + ENDED_MEMORY + 1)
+        await sweep(cell)
+
+        assert [response.ended for response in (await alice.responses())] == [
+            the_end(pb.END_REASON_NO_ANSWER)
+        ]
+        for stream in (alice, phone):
+            again = await connect(cell, stream.device, stream.hello.session_id)
+            assert list(again.hello.calls) == []
+
     async def test_session_ends_with_its_window(self, cell: Cell) -> None:
         """Not before; and from then on it is over."""
         alice = await connect(cell, ALICE)
