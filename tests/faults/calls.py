@@ -61,13 +61,13 @@ class Plan:
 class Part:
     """A device's part in a call."""
 
-    def __init__(self, phone: Phone, plan: Plan) -> None:
+    def __init__(self, phone: Phone, plan: Plan | str) -> None:
         self.phone = phone
-        self.plan = plan
+        self.plan = plan if isinstance(plan, Plan) else Plan(plan)
         self._number = 0  # the last one given out
         self._ufrag = ""
         self._highest = -1  # that the other side has counted to
-        self._responses = phone.call(plan.call_id)
+        self._responses = phone.call(self.plan.call_id)
 
     def __aiter__(self) -> AsyncIterator[pb.ConnectResponse]:
         return self._responses
@@ -230,7 +230,7 @@ def _repeats(part: Part, count: int) -> None:
 
 async def talk(caller: Phone, callee: Phone, call_id: str) -> tuple[Part, Part]:
     """An answered call, both parts of it; what comes next is up to the test."""
-    asking, replying = Part(caller, Plan(call_id)), Part(callee, Plan(call_id))
+    asking, replying = Part(caller, call_id), Part(callee, call_id)
     asking.offers(callee.user_id)
     await replying.until("offer")
     replying.answers(1)

@@ -1,10 +1,14 @@
 """Tables of what the fault runs have counted, when they are asked for by name."""
 
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from signaling_service.app import App
+from signaling_service.config import LimitSettings, Settings
 from tests.faults.report import ROWS, Row, table
+from tests.valkey import Valkey
 
 PROPERTY = "fault run"
 
@@ -18,11 +22,26 @@ def _keep_rows(record_property: Callable[[str, object], None]) -> Iterator[None]
     ROWS.clear()
 
 
+@pytest.fixture
+async def addresses(valkey: Valkey) -> AsyncIterator[tuple[str, str]]:
+    """Two nodes of one service, in this process: for tests in which none has to die."""
+    settings = Settings(
+        listen="127.0.0.1:0",
+        backend=f"{valkey.url}?cell={uuid.uuid4()}",
+        limits=LimitSettings(others_burst=10_000, offers_burst=10_000),
+    )
+    async with App(settings) as one, App(settings) as other:
+        yield one.address, other.address
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print a line for each run."""
-    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
-    values = [
-        value for report in reports for name, value in report.user_properties if name == PROPERTY
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    found = [
+        value
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == PROPERTY
     ]
-    if values:
-        terminalreporter.write_line(table([Row(*value) for value in values]))
+    if found:
+        terminalreporter.write_line(table([Row(*value) for value in found]))

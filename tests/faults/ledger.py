@@ -10,6 +10,8 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.faults.profile import PATIENCE
 
+NO_CALL: Final = "no-such-call"  # asked for, to hear what comes before the refusal
+
 
 @dataclass(slots=True, eq=False)
 class Sent:
@@ -60,6 +62,7 @@ class Ledger:
     entries: list[Entry] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)  # devices that do not come back
     _waiters: set[asyncio.Event] = field(default_factory=set)
 
     def sent(self, device: str, request: pb.ConnectRequest) -> Sent:
@@ -106,6 +109,11 @@ class Ledger:
                     await waiter.wait()
         finally:
             self._waiters.discard(waiter)
+
+    async def hears(self, messages: int) -> None:
+        """Wait until apps have heard so many messages more."""
+        enough = self.counts["heard"] + messages
+        await self.until(lambda: self.counts["heard"] >= enough)
 
     def of_call(self, call_id: str) -> Iterator[Entry]:
         """Everything about one call, and what happened to the streams of its devices."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 from tests.transport.node import Node
 from tests.valkey.ports import free_port
 
+MOST_MISTAKES: Final = 50  # lines
 # devices of tests talk fast, and ping often to find out about a node that hangs
 _LIMITS: Final = {
     "SIGNALING_LIMIT_OTHERS_PER_SECOND": "10000",
@@ -126,9 +127,10 @@ class Nodes:
         """Where its nodes are, running or not."""
         return [place.address for place in self.places]
 
-    @property
-    def complaints(self) -> list[dict[str, Any]]:
-        """What its nodes have logged as an error of their own."""
-        lines = (line for place in self.places for line in place.log)
-        errors = (line for line in lines if line["level"] in ("error", "critical"))
-        return [line for line in errors if line["event"] != "backend_away"]
+    def check_logs(self) -> None:
+        """Its nodes have logged no error of their own; else print what they have."""
+        lines = [line for place in self.places for line in place.log]
+        errors = [line for line in lines if line["level"] in ("error", "critical")]
+        mistakes = [line for line in errors if line["event"] != "backend_away"]
+        sys.stdout.writelines(f"{line}\n" for line in mistakes[:MOST_MISTAKES])
+        assert not mistakes

@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from random import Random
 from typing import Any, Final, Self
 
 import grpc
 from signaling.v1 import signaling_pb2 as pb
 from signaling.v1.signaling_pb2_grpc import SignalingServiceStub
 
-from tests.faults.ledger import Ledger, Sent
-from tests.faults.profile import lasts
+from tests.faults.ledger import NO_CALL, Ledger, Sent
+from tests.faults.profile import chance, lasts
 from tests.faults.session import ACK_EVERY, Session
 
 Remake = Callable[[], pb.ConnectRequest]
@@ -44,7 +43,7 @@ class Phone:
         name: `user/device`.
         nodes: the addresses it knows; the first stream goes to the first.
         ledger: where everything that it sees is kept.
-        random: its chance.
+        seed: of its chance.
         keepalive: whether it finds out about a node that says nothing more.
     """
 
@@ -53,7 +52,7 @@ class Phone:
         name: str,
         nodes: Sequence[str],
         ledger: Ledger,
-        random: Random,
+        seed: int,
         *,
         keepalive: bool = True,
     ) -> None:
@@ -61,7 +60,7 @@ class Phone:
         self.user_id, _, self.device_id = name.partition("/")
         self.nodes = nodes
         self.ledger = ledger
-        self.random = random
+        self.random = chance(seed, name)
         self.session = Session(name, ledger)
         self.node = ""  # where its stream is, "" while it has none
         self.streams = 0  # that were welcomed
@@ -69,20 +68,35 @@ class Phone:
         self.incoming: asyncio.Queue[str] = asyncio.Queue()  # calls that it had not heard of
         self._options = (*_OWN, *(KEEPALIVE if keepalive else ()))
         self._calls: dict[str, asyncio.Queue[pb.ConnectResponse]] = {}
+        self._open: set[str] = set()  # calls that it was told of
+        self._over: set[str] = set()  # and of whose end; what still came would be a mistake
         self._remakes: dict[Sent, Remake] = {}
         self._last = ""  # the node of the last stream, or the last try
         self._wake = asyncio.Event()  # there may be something to write
         self._is_ack_due = False
         self._is_leaving = False
+        self._is_settled = False  # since then there was nothing
+        self._barriers = 0  # answers to `settles` that it has heard
         self._ack_timer: asyncio.TimerHandle | None = None
         self._call: Any = None
+        self._carrying: asyncio.Task[None] | None = None
         self._life: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self.comes_back()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            await self.rests()
+        await self._stop()
+
+    async def is_gone(self) -> None:
+        """Go, and never come back: nothing that is said to it from now on has to arrive."""
+        self.ledger.gone.add(self.name)
+        await self._stop()
+
+    async def _stop(self) -> None:
         assert self._life is not None
         self._life.cancel()
         await asyncio.wait([self._life])
@@ -91,6 +105,8 @@ class Phone:
 
     async def comes_back(self) -> None:
         """Connect, at first or after it did not return."""
+        if self._life is not None:
+            await asyncio.wait([self._life])
         self.returns = True
         self._life = asyncio.create_task(self._live())
         await self.is_open()
@@ -99,16 +115,32 @@ class Phone:
         """Wait until it has a stream, at `node` if that is given."""
         await self.ledger.until(lambda: bool(self.node) and node in ("", self.node))
 
+    async def rests(self) -> None:
+        """Wait until its calls are over and it has settled."""
+        await self.ledger.until(lambda: not self._open)
+        if not (self._is_settled and self._is_quiet):
+            await self.settles()
+
+    async def settles(self) -> None:
+        """Wait until it has heard what the service has for it, and all is acknowledged.
+
+        What the service answers to a request made now comes behind everything else.
+        """
+        answers = self._barriers
+        self.send(pb.ConnectRequest(call_id=NO_CALL, ringing=pb.Ringing()))
+        await self.ledger.until(lambda: self._barriers > answers and self._is_quiet)
+
     @property
-    def is_at_rest(self) -> bool:
-        """Whether its calls are over, and everything is acknowledged both ways."""
-        is_owed = self._calls or self._remakes or self._owes_ack
-        return bool(self.node) and not is_owed and self.session.is_at_rest
+    def _is_quiet(self) -> bool:
+        """Whether nothing waits for an acknowledgement, on either side."""
+        waits = self.session.outbox or self._remakes or self._owes_ack
+        return bool(self.node) and not waits
 
     def drop(self) -> None:
         """Lose the connection."""
-        if self._call is not None:
-            self._call.cancel()
+        if self._carrying is not None and self.node:
+            self.node = ""
+            self._carrying.cancel()
 
     # what an app uses
 
@@ -122,6 +154,7 @@ class Phone:
             copy = pb.ConnectRequest()
             copy.CopyFrom(request)
             remake = _copies(copy)
+        self._is_settled = False
         entry = self.session.add(request)
         self._remakes[entry] = remake
         self._wake.set()
@@ -129,16 +162,15 @@ class Phone:
 
     def call(self, call_id: str) -> AsyncIterator[pb.ConnectResponse]:
         """What is said of a call, up to its `ended`; errors are left to the ledger."""
-        return self._follow(self._calls.setdefault(call_id, asyncio.Queue()), call_id)
+        return self._follow(self._calls.setdefault(call_id, asyncio.Queue()))
 
     async def _follow(
-        self, queue: asyncio.Queue[pb.ConnectResponse], call_id: str
+        self, queue: asyncio.Queue[pb.ConnectResponse]
     ) -> AsyncIterator[pb.ConnectResponse]:
         while True:
             response = await queue.get()
             yield response
             if response.HasField("ended"):
-                self._calls.pop(call_id, None)
                 return
 
     # its streams
@@ -164,12 +196,16 @@ class Phone:
             ends: asyncio.Queue[str] = asyncio.Queue()
             # the first word about the end: a write under way would hide it behind its own
             call.add_done_callback(lambda done: ends.put_nowait(_status(done)))
+            carrying = self._carrying = asyncio.create_task(self._carry(call, node))
             try:
-                with suppress(*_DROPPED):
-                    await self._carry(call, node)
+                await asyncio.wait([carrying])
             finally:
+                carrying.cancel()
                 call.cancel()
-                was_open, self.node, self._call = bool(self.node), "", None
+                was_open, self.node, self._call = self._call is not None, "", None
+            if not carrying.cancelled():
+                with suppress(*_DROPPED):
+                    carrying.result()
             if was_open:
                 self._note_end(node, await ends.get())
 
@@ -225,18 +261,24 @@ class Phone:
             delay = response.draining.reconnect_after.ToTimedelta().total_seconds()
             asyncio.get_running_loop().call_later(delay, self._leave, self._call)
         if response.seq:
+            self._is_settled = response.call_id == NO_CALL
+            self._barriers += self._is_settled
             self.ledger.heard(self.name, response)
             self._route(response)
             self._plan_ack()
 
     def _route(self, response: pb.ConnectResponse) -> None:
         """Hand a response to the app."""
-        if response.HasField("error"):
+        if response.HasField("error") or response.call_id in self._over:
             return
         if response.call_id not in self._calls:
             self._calls[response.call_id] = asyncio.Queue()
             self.incoming.put_nowait(response.call_id)
         self._calls[response.call_id].put_nowait(response)
+        self._open.add(response.call_id)
+        if response.HasField("ended"):
+            self._open.remove(response.call_id)
+            self._over.add(response.call_id)
 
     def _forget_acknowledged(self) -> None:
         for entry in [entry for entry in self._remakes if entry.is_acknowledged]:
@@ -271,9 +313,9 @@ class Phone:
             self._wake.set()
 
 
-def loyal(name: str, node: str, ledger: Ledger, random: Random) -> Phone:
+def loyal(name: str, node: str, ledger: Ledger, seed: int) -> Phone:
     """A device that knows one node, and waits for as long as that says nothing."""
-    return Phone(name, [node], ledger, random, keepalive=False)
+    return Phone(name, [node], ledger, seed, keepalive=False)
 
 
 def _copies(request: pb.ConnectRequest) -> Remake:

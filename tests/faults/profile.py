@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from random import Random
 from typing import Final
 
 SEED: Final = int(os.environ.get("FAULT_SEED", "1"))
@@ -15,6 +16,11 @@ SLACK: Final = 5.0  # s; on a machine that is busy
 def seeds(rounds: int) -> list[int]:
     """The seeds of the rounds of a test: so many when it goes on for long, else one."""
     return [SEED + number for number in range(rounds if IS_LONG else 1)]
+
+
+def chance(*what: object) -> Random:
+    """The same chance for the same thing, whenever it is asked for."""
+    return Random("/".join(str(part) for part in what))  # noqa: S311 - faults, not secrets
 
 
 async def lasts(seconds: float) -> None:

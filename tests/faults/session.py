@@ -26,12 +26,6 @@ class Session:
         self._written = 0  # the highest one written to the stream
         self._processed = 0  # the highest one that the service has acknowledged
         self._requests: dict[int, Sent] = {}
-        self._backlog = 0  # up to this seq there is something to hear for sure
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether nothing is on its way that the device knows of."""
-        return not self.outbox and self.heard >= self._backlog
 
     def hello(self) -> pb.ConnectRequest:
         """The first request of a stream."""
@@ -76,7 +70,7 @@ class Session:
         text = f"{'resumed' if welcome.resumed else 'began'} at {node}"
         text += f", service has {response.ack}, device {self.heard}, backlog to {welcome.last_seq}"
         self._ledger.note(self._device, text, "resumed" if welcome.resumed else "fresh")
-        self._id, self._backlog = welcome.session_id, welcome.last_seq
+        self._id = welcome.session_id
         self._written, self.acked = response.ack, self.heard
 
     def hear(self, response: pb.ConnectResponse) -> Sent | None:

@@ -11,7 +11,7 @@ from tests.faults.traffic import Load, Traffic
 MOST_MESSAGES = 100  # until the next fault
 MOMENT = 1.0  # s; at most
 HANG = 3.0  # s
-SLOW = Load(pause=0.2)
+SLOW = Load(pause=0.1)
 
 
 async def killed(service: Cluster, calls: Traffic) -> None:
@@ -75,7 +75,7 @@ async def test_calls_survive_the_engine(
     name = fault.__name__.replace("_", " ")
     async with busy(3, seed, f"engine: {name}", SLOW) as (service, calls):
         for _ in range(times):
-            await calls.goes_on(calls.random.randint(1, MOST_MESSAGES))
+            await calls.ledger.hears(calls.random.randint(1, MOST_MESSAGES))
             calls.ledger.note("", f"engine: {name}", name)
             await fault(service, calls)
             calls.ledger.note("", "healed")

@@ -10,9 +10,10 @@ from tests.faults.phone import loyal
 from tests.faults.profile import LEASE_TIMEOUT, SLACK, lasts, seeds
 from tests.faults.traffic import Load
 
+HANGS = 2
 MOMENT = 3.0  # s; its lease goes on
 LONG = 15.0  # s; its lease ends
-SLOW = Load(pause=0.4)
+SLOW = Load(pause=0.2)
 MOST_MESSAGES = 100  # until the next fault
 
 
@@ -20,9 +21,9 @@ MOST_MESSAGES = 100  # until the next fault
 async def test_calls_survive_a_node_that_hangs(seed: int) -> None:
     """Devices go elsewhere; what the node still had from them has no effect later."""
     async with busy(3, seed, "a node hangs", SLOW) as (service, calls):
-        for _ in range(2):
+        for _ in range(HANGS):
             hung, *others = calls.random.sample(service.nodes.places, 3)
-            await calls.goes_on(calls.random.randint(1, MOST_MESSAGES))
+            await calls.ledger.hears(calls.random.randint(1, MOST_MESSAGES))
             hung.stop()
             calls.ledger.note("", f"{hung.address} hangs", "hangs")
             await calls.new_call(others[0].address, others[1].address)
@@ -37,8 +38,8 @@ async def test_a_node_that_hangs_is_given_up(seed: int) -> None:
     """Its lease ends: peers hear AWAY. It goes on: BACK, and everything that was said."""
     async with busy(3, seed, "a node hangs past its lease", SLOW) as (service, calls):
         hung, other, _ = service.nodes.places
-        erin = loyal("erin/phone", other.address, calls.ledger, calls.random)
-        frank = loyal("frank/phone", hung.address, calls.ledger, calls.random)
+        erin = loyal("erin/phone", other.address, calls.ledger, seed)
+        frank = loyal("frank/phone", hung.address, calls.ledger, seed)
         async with erin, frank:
             asking, replying = await talk(erin, frank, "loyal")
             hung.stop()

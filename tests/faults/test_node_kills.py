@@ -20,7 +20,7 @@ async def test_calls_survive_their_nodes(seed: int) -> None:
     async with busy(NODES, seed, "nodes killed") as (service, calls):
         counts = calls.ledger.counts
         while counts["kills"] < KILLS:
-            await calls.goes_on(calls.random.randint(1, MOST_MESSAGES))
+            await calls.ledger.hears(calls.random.randint(1, MOST_MESSAGES))
             await kill_some(service, calls)
 
 

@@ -5,13 +5,12 @@ import itertools
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from random import Random
 from typing import Final, Self
 
 from tests.faults.calls import Plan, ask, listen, reply
 from tests.faults.ledger import Ledger
 from tests.faults.phone import Phone
-from tests.faults.profile import NEW_CALL_TIMEOUT, PATIENCE
+from tests.faults.profile import NEW_CALL_TIMEOUT, PATIENCE, chance
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,8 @@ class Traffic:
 
     def __init__(self, nodes: Sequence[str], ledger: Ledger, seed: int, load: Load = USUAL) -> None:
         self.ledger = ledger
-        self.random = Random(seed)  # noqa: S311 - faults, not secrets
+        self.random = chance(seed, "faults")
+        self._seed = seed
         self.phones: list[Phone] = []
         self._load = load
         self._pairs = [self._pair(number, nodes) for number in range(load.pairs)]
@@ -49,23 +49,23 @@ class Traffic:
         for index, name in enumerate(names):
             first = (number + index) % len(nodes)
             order = [*nodes[first:], *nodes[:first]]
-            random = Random(self.random.random())  # noqa: S311 - likewise
             keepalive = self._load.keepalive
-            phones.append(Phone(name, order, self.ledger, random, keepalive=keepalive))
+            phones.append(Phone(name, order, self.ledger, self._seed, keepalive=keepalive))
         self.phones += phones
         return phones[0], phones[1:]
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             group = await stack.enter_async_context(asyncio.TaskGroup())
-            opening = [stack.enter_async_context(phone) for phone in self.phones]
-            await asyncio.gather(*opening)
-            for caller, callees in self._pairs:
-                plans: dict[str, Plan] = {}
+            plans: dict[str, Plan] = {}
+            for _, callees in self._pairs:
                 for callee in callees:
                     listening = group.create_task(listen(callee, plans))
                     stack.callback(listening.cancel)
-                self._calling.append(group.create_task(self._keep_calling(caller, plans, callees)))
+            await asyncio.gather(*(stack.enter_async_context(phone) for phone in self.phones))
+            for caller, (callee, _) in self._pairs:
+                calling = self._keep_calling(caller, plans, callee.user_id)
+                self._calling.append(group.create_task(calling))
             self._stack = stack.pop_all()
         return self
 
@@ -74,21 +74,14 @@ class Traffic:
             task.cancel()
         await self._stack.__aexit__(*error)  # type: ignore[arg-type]  # passed on as it came
 
-    async def _keep_calling(
-        self, caller: Phone, plans: dict[str, Plan], callees: Sequence[Phone]
-    ) -> None:
+    async def _keep_calling(self, caller: Phone, plans: dict[str, Plan], callee: str) -> None:
         for number in itertools.count():
             if self._is_finishing:
                 return
             plan = Plan.drawn(f"{caller.user_id}-{number}", caller.random, self._load.pause)
             plans[plan.call_id] = plan
-            await ask(caller, callees[0].user_id, plan)
+            await ask(caller, callee, plan)
             self.ledger.counts["calls"] += 1
-
-    async def goes_on(self, messages: int) -> None:
-        """Wait until the apps have heard so many messages more."""
-        until = self.ledger.counts["heard"] + messages
-        await self.ledger.until(lambda: self.ledger.counts["heard"] >= until)
 
     async def new_call(self, caller_node: str, callee_node: str) -> None:
         """Two people who were not there before call each other, over these two nodes.
@@ -99,7 +92,7 @@ class Traffic:
         self._newcomers += 1
         plan = Plan(f"new-{self._newcomers}", rounds=2, pause=0)
         caller, callee = (
-            Phone(f"{name}{self._newcomers}/phone", [node], self.ledger, self.random)
+            Phone(f"{name}{self._newcomers}/phone", [node], self.ledger, self._seed)
             for name, node in (("carol", caller_node), ("dave", callee_node))
         )
         async with asyncio.timeout(NEW_CALL_TIMEOUT), caller, callee:
@@ -107,7 +100,7 @@ class Traffic:
         self.ledger.counts["new calls"] += 1
 
     async def finish(self) -> None:
-        """Let the calls come to their end, and everything be acknowledged both ways.
+        """Let the calls come to their end, and everybody hear of it.
 
         Raises:
             TimeoutError: something is stuck.
@@ -115,4 +108,4 @@ class Traffic:
         self._is_finishing = True
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(*self._calling)
-        await self.ledger.until(lambda: all(phone.is_at_rest for phone in self.phones))
+            await asyncio.gather(*(phone.rests() for phone in self.phones))

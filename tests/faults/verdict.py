@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
 from tests.faults.calls import number_of, ufrag_of
-from tests.faults.ledger import Entry, Heard, Ledger, Noted, Sent, call_of
+from tests.faults.ledger import NO_CALL, Entry, Heard, Ledger, Noted, Sent, call_of
 
 FORWARDED: Final = ("offer", "answer", "candidates", "app_message")
 # how a call may end that nobody let ring for a minute, and whose people stayed
@@ -33,10 +34,10 @@ def judge(ledger: Ledger, ends: frozenset[pb.EndReason.ValueType] = ENDS) -> Ver
     verdict = Verdict()
     calls: dict[str, list[Entry]] = defaultdict(list)
     for entry in ledger.entries:
-        if call_of(entry):
+        if call_of(entry) not in ("", NO_CALL):
             calls[call_of(entry)].append(entry)
     for call_id, entries in calls.items():
-        case = Case(entries, ends)
+        case = Case(entries, ends, ledger.gone)
         verdict.problems += [(call_id, problem) for problem in case.problems()]
         verdict.counts += case.counts
     return verdict
@@ -45,9 +46,15 @@ def judge(ledger: Ledger, ends: frozenset[pb.EndReason.ValueType] = ENDS) -> Ver
 class Case:
     """One call: what its devices asked for, and what they were told."""
 
-    def __init__(self, entries: Sequence[Entry], ends: frozenset[pb.EndReason.ValueType]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        ends: frozenset[pb.EndReason.ValueType],
+        gone: AbstractSet[str] = frozenset(),
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._ends = ends
+        self._gone = gone
         self._sent: dict[str, list[Sent]] = defaultdict(list)
         self._heard: dict[str, list[pb.ConnectResponse]] = defaultdict(list)
         self._refusals: dict[str, list[pb.RequestError]] = defaultdict(list)
@@ -100,6 +107,8 @@ class Case:
         ended = {}
         for device, heard in self._heard.items():
             ends = [response.ended for response in heard if response.HasField("ended")]
+            if device in self._gone and not ends:
+                continue
             if len(ends) != 1:
                 yield f"{device} was told of {len(ends)} ends"
                 continue
@@ -125,12 +134,14 @@ class Case:
                 yield f"{device} was told {_line(told)}, not {_line(expected)}"
 
     def _check_refusals(self) -> Iterator[str]:
-        """Requests came too late at most, or for a call whose offer had not been stored."""
+        """Requests came too late at most, or behind one that had not been stored."""
         offers = [each for each in self._sent[self.caller] if each.request.HasField("offer")]
-        allowed = {pb.ERROR_CODE_WRONG_STATE, pb.ERROR_CODE_NOT_A_PARTY}
-        if offers[0].is_reported:
-            allowed.add(pb.ERROR_CODE_CALL_NOT_FOUND)
         for device, errors in self._refusals.items():
+            allowed = {pb.ERROR_CODE_WRONG_STATE, pb.ERROR_CODE_NOT_A_PARTY}
+            if offers[0].is_reported:
+                allowed.add(pb.ERROR_CODE_CALL_NOT_FOUND)
+            if any(each.is_reported for each in self._sent[device]):
+                allowed.add(pb.ERROR_CODE_STALE_CANDIDATE)  # sent again after a newer offer
             for error in errors:
                 if error.code not in allowed:
                     yield f"{device} was refused: {_line(error)}"
@@ -180,6 +191,8 @@ class Case:
             return
         pair = (self.caller, self.winners[0])
         for sender, device in (pair, pair[::-1]):
+            if device in self._gone:
+                continue
             heard = {
                 number
                 for response in self._heard[device]

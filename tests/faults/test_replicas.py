@@ -1,0 +1,44 @@
+"""Steps that one engine has, and its replica has not."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tests.faults.calls import talk
+from tests.faults.ledger import Ledger
+from tests.faults.nodes import Nodes
+from tests.faults.phone import Phone, loyal
+from tests.faults.profile import SEED, lasts
+from tests.faults.run import recorded
+from tests.valkey import Replicated
+
+
+@asynccontextmanager
+async def two_phones(nodes: Nodes, ledger: Ledger) -> AsyncIterator[tuple[Phone, Phone]]:
+    """Alice at the first node, Bob at the last."""
+    alice = loyal("alice/phone", nodes[0].address, ledger, SEED)
+    bob = loyal("bob/phone", nodes[-1].address, ledger, SEED)
+    async with alice, bob:
+        yield alice, bob
+
+
+async def test_nothing_is_acknowledged_that_a_replica_has_not() -> None:
+    """Not even when the request is tried again over a connection that has written nothing."""
+    async with (
+        Replicated(append_only=True) as engines,
+        Nodes(*[f"{engines.primary.url}?replicas=1"] * 2) as nodes,
+        recorded(SEED, "a replica hangs") as ledger,
+        two_phones(nodes, ledger) as phones,
+    ):
+        asking, replying = await talk(*phones, "call")
+        await asyncio.gather(*(phone.settles() for phone in phones))
+        engines.replica.stop()
+        sent = asking.says(0)
+        for _ in range(5):
+            await engines.primary.run("CLIENT KILL", "TYPE", "normal")
+            await lasts(0.1)
+        await ledger.until(lambda: sent.is_acknowledged or sent.is_reported)
+        assert not sent.is_acknowledged
+        engines.replica.cont()
+        await replying.until("app_message")
+        await asyncio.gather(asking.hangs_up(), replying.until("ended"))
