@@ -60,13 +60,14 @@ class AnswerError(SignalingError):
 class _Request:
     """A script with its arguments, on its way."""
 
-    __slots__ = ("args", "expires_at", "reply", "script")
+    __slots__ = ("args", "expires_at", "reply", "script", "was_sent")
 
     def __init__(self, script: Script, args: Sequence[Argument]) -> None:
         self.script = script
         self.args = args
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.expires_at = time.monotonic() + PATIENCE
+        self.was_sent = False  # what it writes may have been written, by another connection
 
 
 class Link:
@@ -195,11 +196,16 @@ class Link:
                 give_up_at = float("inf")
             pipeline.evalsha(request.script.sha, 1, self._prefix, repr(give_up_at), *request.args)
         if self._replicas:
+            if any(request.was_sent for request in requests):
+                pipeline.set(f"{self._prefix}sync", "")  # WAIT looks at what this connection wrote
             pipeline.execute_command("WAIT", self._replicas, REPLICA_TIMEOUT)
+        for request in requests:
+            request.was_sent = True
         replies: Reply = await pipeline.execute(raise_on_error=False)
         if not self._replicas:
             return replies
         have_it = replies.pop()
+        del replies[len(requests) :]
         if isinstance(have_it, int) and have_it >= self._replicas:
             return replies
         self._error, self._replicas = "TooFewReplicas", None

@@ -15,7 +15,8 @@ class LocalStream:
     """A stream of this node.
 
     `received`, `acked` and `top` are what is certainly stored of its session: the highest
-    request seq, and the highest response seq acknowledged and there.
+    request seq, and the highest response seq acknowledged and there. `stamp` tells the
+    entry at `top` from any other that an engine may put there after a loss.
     """
 
     __slots__ = (
@@ -27,6 +28,7 @@ class LocalStream:
         "is_lost",
         "is_waiting",
         "received",
+        "stamp",
         "top",
         "wake",
     )
@@ -37,6 +39,7 @@ class LocalStream:
         self.id = stream
         self.received = received
         self.acked = self.top = acked
+        self.stamp = b""
         self.wake = wake
         self.is_lost = False  # the engine has forgotten some of it
         self.is_waiting = False  # its last look at the engine came to nothing
@@ -49,11 +52,11 @@ class LocalStream:
         self.received = max(self.received, seq)
         self.acked = max(self.acked, ack)
 
-    def feed(self, session: int, seq: int, entry: Entry | None) -> None:
+    def feed(self, session: int, seq: int, stamp: bytes, entry: Entry | None) -> None:
         """The mailbox of a session has grown; an entry that is missing is in the engine."""
         if session != self.id.session or not seq:
             return
-        self.top = max(self.top, seq)
+        self._note(seq, stamp)
         if entry is not None and seq > self._handed_out:
             self._buffer = self._buffer or {}
             if len(self._buffer) < MAX_BUFFERED:
@@ -84,11 +87,15 @@ class LocalStream:
         self._hand_out(after + len(entries))
         return entries
 
-    def learn(self, top: int) -> None:
+    def learn(self, top: int, stamp: bytes) -> None:
         """The engine has handed out everything up to `top`, and there was no more."""
-        self.top = max(self.top, top)
+        self._note(top, stamp)
         self._is_certain = self.top == top  # else more has come meanwhile
         self._hand_out(top)
+
+    def _note(self, top: int, stamp: bytes) -> None:
+        if top > self.top:
+            self.top, self.stamp = top, stamp
 
     def _hand_out(self, up_to: int) -> None:
         self._handed_out = max(self._handed_out, up_to)
@@ -147,3 +154,10 @@ class LocalStreams:
         """A stream has ended."""
         if self.get(stream) is not None:
             del self._streams[stream.device]
+
+
+def known_of(stream: LocalStream | None) -> tuple[bytes | int, ...]:
+    """What a script is told to be stored, so that it notices when it is not."""
+    if stream is None:
+        return 0, 0, 0, b""
+    return stream.received, stream.acked, stream.top, stream.stamp

@@ -16,9 +16,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from signaling_service.backends.link import Link
-from signaling_service.backends.local import LocalStream, LocalStreams
+from signaling_service.backends.local import LocalStream, LocalStreams, known_of
 from signaling_service.backends.location import Location
-from signaling_service.backends.stored import entry_from_bytes
+from signaling_service.backends.stored import entry_from_bytes, stamp_of
 from signaling_service.backends.views import device_of, key_of
 from signaling_service.clock import Clock
 from signaling_service.core.errors import BackendAwayError
@@ -183,7 +183,8 @@ class Membership:
             self._streams.fence(device_of(key), below=int(number))
         elif (stream := self._streams.of(device_of(key))) is not None:
             seq = int(number)
-            stream.feed(int(session), seq, entry_from_bytes(seq, entry) if entry else None)
+            whole = entry_from_bytes(seq, entry) if b"\n" in entry else None
+            stream.feed(int(session), seq, stamp_of(entry), whole)
 
     # catching up
 
@@ -213,7 +214,7 @@ class Membership:
         streams = [stream for stream in candidates if self._streams.get(stream.id) is stream]
         rows: list[bytes | str | float] = []
         for stream in streams:
-            rows += [key_of(stream.id.device), stream.id.fence, stream.received, stream.top]
+            rows += [key_of(stream.id.device), stream.id.fence, *known_of(stream)]
         (answers,) = await self._link.run(
             "resync", self.node, self._clock.now(), len(streams), *rows
         )

@@ -23,11 +23,11 @@ from signaling_service.backends.base import (
     StreamId,
 )
 from signaling_service.backends.link import AnswerError, Argument, Link, Reply
-from signaling_service.backends.local import LocalStream, LocalStreams
+from signaling_service.backends.local import LocalStream, LocalStreams, known_of
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
 from signaling_service.backends.records import SESSION_ID_BYTES
-from signaling_service.backends.stored import agent_to_bytes, entry_from_bytes
+from signaling_service.backends.stored import agent_to_bytes, entry_from_bytes, stamp_of
 from signaling_service.backends.views import (
     Known,
     UnseenError,
@@ -193,7 +193,7 @@ class RedisBackend:
             raise
         entries = [entry_from_bytes(start + n, data) for n, data in enumerate(found, 1)]
         if local is not None:
-            local.learn(start + len(entries))
+            local.learn(start + len(entries), stamp_of(found[-1]) if found else b"")
         return entries
 
     # steps
@@ -241,7 +241,7 @@ class RedisBackend:
         limits, mail = self._rules.limits, mail_of(outcome.deliveries)
         local = self._streams.get(sender.stream) if sender is not None else None
         try:
-            version, held, told = await self._run(
+            version, held, stamp, told = await self._run(
                 "step",
                 self._members.node,
                 now,
@@ -263,7 +263,7 @@ class RedisBackend:
         full = [device for (device, _), (_, _, is_full) in zip(mail, told, strict=True) if is_full]
         for (device, entry), (session, seq, _) in zip(mail, told, strict=True):
             if (there := self._streams.of(device)) is not None:
-                there.feed(int(session), seq, entry._replace(seq=seq))
+                there.feed(int(session), seq, stamp, entry._replace(seq=seq))
         return Applied(outcome, tuple(full), view.known.call)
 
     def _was_written(self, view: View, outcome: Outcome) -> Applied:
@@ -326,10 +326,9 @@ class RedisBackend:
 
 def _sender(sender: Sender | None, local: LocalStream | None) -> tuple[Argument, ...]:
     if sender is None:
-        return "", 0, 0, 0, 0, 0
+        return "", 0, 0, 0, *known_of(None)
     stream = sender.stream
-    stored = (local.received, local.top) if local is not None else (0, 0)
-    return key_of(stream.device), stream.fence, sender.seq, sender.ack, *stored
+    return key_of(stream.device), stream.fence, sender.seq, sender.ack, *known_of(local)
 
 
 def _guard(guard: StreamId | None) -> tuple[Argument, ...]:

@@ -1,7 +1,8 @@
 """Calls, candidates and mailbox entries as bytes: what nodes of two versions share.
 
 A mailbox entry is a line of text, which scripts in the engine read, and the response
-behind it: `bucket kind ring_deadline`, each "" if there is none.
+behind it: `stamp bucket kind ring_deadline`, each "" if there is none. The engine puts
+the stamp there.
 """
 
 from collections.abc import Mapping
@@ -99,10 +100,15 @@ def entry_to_bytes(entry: Entry) -> bytes:
 
 
 def entry_from_bytes(seq: int, data: bytes) -> Entry:
-    """What `entry_to_bytes` wrote."""
+    """What `entry_to_bytes` wrote, behind its stamp."""
     line, _, body = data.partition(b"\n")
-    bucket, kind, deadline = line.decode().split(" ")
+    _stamp, bucket, kind, deadline = line.decode().split(" ")
     return Entry(seq, bucket, kind, body, float(deadline) if deadline else None)
+
+
+def stamp_of(data: bytes) -> bytes:
+    """When an entry came into its mailbox: the engine's name for it."""
+    return data.partition(b" ")[0]
 
 
 def _device(message: pb.Device) -> Device:

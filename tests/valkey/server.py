@@ -39,8 +39,8 @@ class PortTakenError(Exception):
 class Valkey:
     """A server of its own, from `start` or the beginning of `async with`.
 
-    `append_only` writes every command to a file that is synced every second: what it
-    holds survives `kill`. `config` are lines as in a configuration file, `arguments` what
+    `append_only` writes every command to a file before it answers: what it holds survives
+    `kill`. (Synced every second, a write waits while the disk is busy, and may be lost.) `config` are lines as in a configuration file, `arguments` what
     follows that file on the command line. With `password` alone clients must give it;
     with `username` too they must be that user.
     """
@@ -57,7 +57,7 @@ class Valkey:
         self.username = username
         self.password = password
         self._config = [
-            *(("appendonly yes", "appendfsync everysec") if append_only else ()),
+            *(("appendonly yes", "appendfsync always") if append_only else ()),
             *_credentials(username, password),
             *config,
         ]

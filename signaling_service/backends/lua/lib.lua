@@ -3,7 +3,8 @@
 --   d:<device>   hash: a session. s session, f fence, id, k of its last attach, n node while
 --                connected, r received, t top, a acked, at attached, act active, x expires,
 --                over, g agent; for each bucket of the mailbox m <bucket> messages, b <bucket> bytes
---   m:<device>   list: the mailbox, the entry of seq a + 1 first
+--   m:<device>   list: the mailbox, the entry of seq a + 1 first: "stamp bucket kind deadline\n" and
+--                the response; the stamp is when it came there, which tells it from any other
 --   q:<device>   list: entries of ends that an old session has not heard
 --   u:<user>     hash: v version, d <device id>, p <call placed> device id, r <call received> device id
 --   c:<call>     hash: v version, b bytes, h held so far, n <device> candidates counted
@@ -14,6 +15,7 @@
 --   n:<node>     set: the devices with a stream there
 --   hints:<node> list: what its streams should know
 --   last         the highest fence
+--   sync         written where a replica has to have what another connection wrote
 --
 -- <device> is "user_id device_id": an id has no space. A script is given up on at ARGV[1], in
 -- the engine's time: whoever asked has been told that nothing happened.
@@ -50,9 +52,10 @@ local function split(device)
 end
 
 -- m seq session: its mailbox has grown; f fence 0: a stream below counts no more; r: read anew
+-- what is behind an m is the entry, with its stamp alone if it is too long
 local function hint(node, op, numbers, device, entry)
   local key = P .. 'hints:' .. node
-  if #entry > MAX_HINT then entry = '' end
+  if #entry > MAX_HINT then entry = string.match(entry, '^[^ ]* ') end
   local length = redis.call('RPUSH', key, op .. ' ' .. numbers .. ' ' .. device .. '\n' .. entry)
   if length > MAX_HINTS then
     redis.call('DEL', key)
@@ -93,8 +96,17 @@ local function standing(fence, is_over, asked)
   return 'OK'
 end
 
+-- bucket, kind, and where the body begins
 local function header(entry)
-  return string.match(entry, '^([^ ]*) ([^ ]*) ([^\n]*)\n()')
+  return string.match(entry, '^[^ ]* ([^ ]*) ([^ ]*) [^\n]*\n()')
+end
+
+-- whether the engine has all of a mailbox that a node knows to have been there
+local function has_all(device, acked, top, known_acked, known_top, known_stamp)
+  if acked < known_acked or top < known_top then return false end
+  if known_top <= acked or known_stamp == '' then return true end
+  local entry = redis.call('LINDEX', P .. 'm:' .. device, known_top - acked - 1)
+  return entry and string.match(entry, '^[^ ]*') == known_stamp
 end
 
 local function acknowledge(device, acked, seq)
@@ -103,7 +115,7 @@ local function acknowledge(device, acked, seq)
   local count = seq - acked
   local messages, bytes = {}, {}
   for _, entry in ipairs(redis.call('LRANGE', mailbox, 0, count - 1)) do
-    local bucket, _, _, body = header(entry)
+    local bucket, _, body = header(entry)
     messages[bucket] = (messages[bucket] or 0) + 1
     bytes[bucket] = (bytes[bucket] or 0) + #entry - body + 1
   end
@@ -136,15 +148,16 @@ local function disconnect(device, now, window, takeover)
   return calls
 end
 
--- a session is over: from now on its stream counts no more; returns it and its calls
-local function void(device, now)
+-- a session is over: from now on its stream counts no more, and its node hears of it unless it
+-- knows; returns the session and its calls
+local function void(device, now, node_knows)
   local session = P .. 'd:' .. device
   local found = redis.call('HMGET', session, 's', 'f', 'n')
   redis.call('HSET', session, 'over', 1)
   if found[3] then
     redis.call('HDEL', session, 'n')
     redis.call('SREM', P .. 'n:' .. found[3], device)
-    hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '')
+    if not node_knows then hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '') end
     touch((split(device)))
   end
   redis.call('ZREM', P .. 'due', 't ' .. device)

@@ -1,16 +1,18 @@
 -- What a node does not know of its streams. ARGV: node, now; devices with their fence, and what
--- was stored of received and top. Returns the standing and the top of each; one that was given
--- up is back.
+-- the node knows to be stored: received, acked, top and its stamp. Returns the standing and the
+-- top of each; one that was given up is back.
 local node, now = take(), take()
 local answers = {}
 for i = 1, take_number() do
-  local device, fence, known_received, known_top = take(), take_number(), take_number(), take_number()
+  local device, fence, known_received = take(), take_number(), take_number()
+  local known_acked, known_top, known_stamp = take_number(), take_number(), take()
   local session = P .. 'd:' .. device
-  local found = redis.call('HMGET', session, 'f', 'over', 't', 'n', 'r')
+  local found = redis.call('HMGET', session, 'f', 'over', 't', 'n', 'r', 'a')
   local verdict = standing(found[1], found[2], fence)
-  if verdict == 'OK' and (tonumber(found[5]) < known_received or tonumber(found[3]) < known_top) then
+  if verdict == 'OK' and (tonumber(found[5]) < known_received
+      or not has_all(device, tonumber(found[6]), tonumber(found[3]), known_acked, known_top, known_stamp)) then
     verdict = 'LOST'
-    void(device, tonumber(now))
+    void(device, tonumber(now), true)
   elseif verdict == 'OK' and found[4] ~= node then
     redis.call('HSET', session, 'n', node, 'at', now)
     redis.call('HDEL', session, 'x')

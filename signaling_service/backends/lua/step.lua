@@ -1,10 +1,10 @@
 -- One step: all of it, or nothing. Everything is checked before the first write.
--- ARGV: node, now; the sender's device, fence, seq, ack, and what its node knows to be stored
--- of received and top; the guard's device and fence; limits of messages and bytes;
+-- ARGV: node, now; the sender's device, fence, seq, ack, and what its node knows to be stored:
+-- received, acked, top and its stamp; the guard's device and fence; limits of messages and bytes;
 -- then what was looked at and what it comes to, as below.
 local node, now = take(), take_number()
 local sender, fence, seq, ack = take(), take_number(), take_number(), take_number()
-local known_received, known_top = take_number(), take_number()
+local known_received, known_acked, known_top, known_stamp = take_number(), take_number(), take_number(), take()
 local guard, guard_fence = take(), take_number()
 local max_messages, max_bytes = take_number(), take_number()
 
@@ -16,8 +16,8 @@ if sender ~= '' then
   local verdict = standing(found[1], found[2], fence)
   if verdict ~= 'OK' then return { verdict } end
   received, top, acked = tonumber(found[3]), tonumber(found[4]), tonumber(found[5])
-  if received < known_received or top < known_top then
-    void(sender, now) -- the engine has forgotten some of it: its device starts anew
+  if received < known_received or not has_all(sender, acked, top, known_acked, known_top, known_stamp) then
+    void(sender, now, true) -- the engine has forgotten some of it: its device starts anew
     return { 'LOST' }
   end
   if ack > top then return { 'ACK' } end
@@ -102,6 +102,7 @@ for i = 1, take_number() do -- device, bucket, bytes of the body, entry
   local found = redis.call('HMGET', key, 's', 'n')
   told[i] = { found[1] or '0', 0, 0 }
   if found[1] then -- else its session has ended: nobody is left to hear it
+    entry = text(MICROS) .. ' ' .. entry
     redis.call('RPUSH', P .. 'm:' .. device, entry)
     local seq_there = redis.call('HINCRBY', key, 't', 1)
     local messages = redis.call('HINCRBY', key, 'm ' .. bucket, 1)
@@ -117,4 +118,4 @@ if sender ~= '' then
   if seq > received then redis.call('HSET', session, 'r', seq) end
   if call ~= '' then redis.call('HSET', session, 'act', now) end
 end
-return { 'OK', version, held_so_far, told }
+return { 'OK', version, held_so_far, text(MICROS), told }
