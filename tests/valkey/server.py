@@ -40,9 +40,10 @@ class Valkey:
     """A server of its own, from `start` or the beginning of `async with`.
 
     `append_only` writes every command to a file before it answers: what it holds survives
-    `kill`. (Synced every second, a write waits while the disk is busy, and may be lost.) `config` are lines as in a configuration file, `arguments` what
-    follows that file on the command line. With `password` alone clients must give it;
-    with `username` too they must be that user.
+    `kill`. (Synced every second, a write waits while the disk is busy, and may be lost.)
+    `config` are lines as in a configuration file, `arguments` what follows that file on
+    the command line. With `password` alone clients must give it; with `username` too they
+    must be that user.
     """
 
     def __init__(
