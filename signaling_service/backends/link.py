@@ -36,6 +36,7 @@ _PASSING: Final = (
     exceptions.ReadOnlyError,
     exceptions.TryAgainError,
 )
+_WRONG: Final = (exceptions.AuthenticationError, exceptions.ResponseError)  # as it is set up
 _PASSING_WORDS: Final = ("BUSY", "MISCONF", "NOREPLICAS", "UNKILLABLE")
 
 log = structlog.get_logger()
@@ -106,8 +107,9 @@ class Link:
         self._tell = tell
         try:
             client = await self._connect()
-            await _inspect(client)
-        except (exceptions.AuthenticationError, exceptions.ResponseError) as error:
+            await _inspect(client, self._prefix)
+        except (WrongBackendError, *_WRONG) as error:
+            await self._disconnect()
             raise WrongBackendError(str(error)) from error
         except (exceptions.RedisError, OSError) as error:
             self._miss(type(error).__name__)
@@ -142,6 +144,10 @@ class Link:
         if verdict != b"OK":
             raise AnswerError(verdict.decode(), rest)
         return rest
+
+    def count_replicas(self) -> None:
+        """Before the next script, look how many replicas there are: they come and go."""
+        self._replicas = None
 
     # carrying
 
@@ -294,12 +300,14 @@ async def _connected_replicas(client: Redis, most: int) -> int:
     return min(most, int((await client.info("replication"))["connected_slaves"]))
 
 
-async def _inspect(client: Redis) -> None:
+async def _inspect(client: Redis, prefix: str) -> None:
     """Look at how the engine is set up, and warn of what loses data.
 
     Raises:
         WrongBackendError: it is too old.
+        redis.exceptions.ResponseError: it does not allow all that a node does.
     """
+    await client.blmpop(0.001, 1, f"{prefix}hints:", direction="LEFT")
     info = await client.info("everything")
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < OLDEST:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
+import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from signaling_service.backends.link import Link
 from signaling_service.backends.local import LocalStream, LocalStreams, known_of
@@ -32,6 +33,8 @@ LISTEN_FOR: Final = 2  # s; one wait for hints
 LISTEN_TIMEOUT: Final = LISTEN_FOR + 1.0  # s; then the connection is dead
 HINTS_AT_ONCE: Final = 256
 STREAMS_AT_ONCE: Final = 200  # to ask for; the engine is not held up for longer
+
+log = structlog.get_logger()
 
 
 class Membership:
@@ -137,6 +140,7 @@ class Membership:
         if now - self._beat_at > 2 * self._lease / BEATS:
             self._in_touch_since = None
         self._in_touch_since, self._beat_at = self._in_touch_since or now, now
+        self._link.count_replicas()
         engine_time, was_given_up = float(reply[0]), bool(reply[1])
         self._compare_clocks(engine_time, asked_at, now)
         if was_given_up:
@@ -162,7 +166,9 @@ class Membership:
             self.catch_up()
             try:
                 await self._listen(client)
-            except (RedisError, OSError):
+            except (RedisError, OSError) as error:
+                if isinstance(error, ResponseError):  # not that it is away
+                    log.warning("hints_unread", error=str(error))
                 await asyncio.sleep(PROBE_PAUSE)
             finally:
                 await client.aclose()

@@ -8,8 +8,9 @@ decides again. Reading first is spared where this node has seen the call.
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
+from redis.exceptions import ResponseError
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import (
@@ -22,7 +23,13 @@ from signaling_service.backends.base import (
     Step,
     StreamId,
 )
-from signaling_service.backends.link import AnswerError, Argument, Link, Reply
+from signaling_service.backends.link import (
+    AnswerError,
+    Argument,
+    Link,
+    Reply,
+    WrongBackendError,
+)
 from signaling_service.backends.local import LocalStream, LocalStreams, known_of
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
@@ -32,9 +39,11 @@ from signaling_service.backends.views import (
     Known,
     UnseenError,
     View,
-    device_of,
+    ending_of,
     key_of,
     mail_of,
+    moved_of,
+    over_of,
     writes,
 )
 from signaling_service.clock import Clock
@@ -114,7 +123,11 @@ class RedisBackend:
             tell_health(is_there)
 
         await self._link.start(tell)
-        await self._members.start()
+        try:
+            await self._members.start()
+        except ResponseError as error:  # such as a key or a command that is not allowed
+            await self._link.close()
+            raise WrongBackendError(str(error)) from error
 
     async def close(self) -> None:
         """See `Backend.close`."""
@@ -141,7 +154,7 @@ class RedisBackend:
             reply = await self._run("attach", self._members.node, self._clock.now(), *args)
         except AnswerError as over:
             self._streams.forget(device)
-            return _over(over.rest[0])
+            return over_of(over.rest[0])
         except BackendAwayError:
             self._members.abandon(device, attempt)
             raise
@@ -159,7 +172,7 @@ class RedisBackend:
             local.received,
             local.acked,
             [call.decode() for call in calls],
-            dict(_ending(entry) for entry in unheard),
+            dict(ending_of(entry) for entry in unheard),
         )
 
     async def detach(self, stream: StreamId) -> Sequence[str]:
@@ -303,9 +316,9 @@ class RedisBackend:
         calls, sessions, moved, next_at = reply
         return Due(
             [call.decode() for call in calls],
-            [_over(each) for each in sessions],
+            [over_of(each) for each in sessions],
             float(next_at) if next_at else None,
-            [_moved(each) for each in moved],
+            [moved_of(each) for each in moved],
         )
 
     # asking
@@ -333,19 +346,3 @@ def _sender(sender: Sender | None, local: LocalStream | None) -> tuple[Argument,
 
 def _guard(guard: StreamId | None) -> tuple[Argument, ...]:
     return ("", 0) if guard is None else (key_of(guard.device), guard.fence)
-
-
-def _over(found: Sequence[Any]) -> Over:
-    device, session, calls = found
-    return Over(device_of(device), int(session), [call.decode() for call in calls])
-
-
-def _moved(found: Sequence[Any]) -> Moved:
-    device, session, fence, is_connected, calls = found
-    stream = StreamId(device_of(device), int(session), int(fence))
-    return Moved(stream, bool(is_connected), [call.decode() for call in calls])
-
-
-def _ending(data: bytes) -> tuple[str, pb.CallEnded]:
-    response = pb.ConnectResponse.FromString(entry_from_bytes(0, data).body)
-    return response.call_id, response.ended

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.backends.base import Moved, Over, StreamId
 from signaling_service.backends.stored import (
     call_from_bytes,
     call_to_bytes,
+    entry_from_bytes,
     entry_to_bytes,
     held_from_bytes,
     held_to_bytes,
@@ -150,6 +154,25 @@ def writes(view: View, after: Call | None, mail: Sequence[tuple[Device, Entry]])
 def _letter(device: Device, entry: Entry) -> tuple[Argument, ...]:
     """Device, bucket, bytes that count, and what is stored."""
     return key_of(device), entry.bucket, len(entry.body), entry_to_bytes(entry)
+
+
+def over_of(found: Sequence[Any]) -> Over:
+    """A session that is over, as a script tells of it."""
+    device, session, calls = found
+    return Over(device_of(device), int(session), [call.decode() for call in calls])
+
+
+def moved_of(found: Sequence[Any]) -> Moved:
+    """A stream that was lost or is back, as a script tells of it."""
+    device, session, fence, is_connected, calls = found
+    stream = StreamId(device_of(device), int(session), int(fence))
+    return Moved(stream, bool(is_connected), [call.decode() for call in calls])
+
+
+def ending_of(data: bytes) -> tuple[str, pb.CallEnded]:
+    """The call that an entry says has ended, and how."""
+    response = pb.ConnectResponse.FromString(entry_from_bytes(0, data).body)
+    return response.call_id, response.ended
 
 
 def _counted(rows: Iterable[Sequence[Argument]]) -> list[Argument]:

@@ -325,7 +325,7 @@ class Stream:
         except BackendAwayError:
             if request.WhichOneof("payload") is None and not request.seq:
                 return None  # a bare ack: the next one says it too
-            away = UnavailableError("not stored: try again in a moment", retry_after=BACKEND_RETRY)
+            away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
             error = away.message(request.seq)
             return pb.ConnectResponse(call_id=request.call_id, error=error)
 

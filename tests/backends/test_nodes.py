@@ -345,6 +345,15 @@ async def test_engine_that_wants_another_password(login: str, clock: ManualClock
             await node.start()
 
 
+@pytest.mark.parametrize("denied", ["-blmpop", "-zadd", "resetkeys"])
+async def test_engine_that_does_not_allow_all(denied: str, clock: ManualClock) -> None:
+    """So is a user who may not do what a node does."""
+    async with Valkey(config=(f"user node on >sesame ~* +@all {denied}",)) as engine:
+        node = Node(f"redis://node:sesame@{engine.address}", clock)
+        with pytest.raises(WrongBackendError):
+            await node.start()
+
+
 async def test_engine_that_comes_later(clock: ManualClock) -> None:
     """A node may be the first to start."""
     async with Valkey() as engine:
