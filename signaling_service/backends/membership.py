@@ -171,7 +171,7 @@ class Membership:
                     log.warning("hints_unread", error=str(error))
                 await asyncio.sleep(PROBE_PAUSE)
             finally:
-                await client.aclose()
+                await asyncio.shield(client.aclose())  # half closed, it leaves connections open
 
     async def _listen(self, client: Redis) -> None:
         key = f"{{{self._location.cell}}}:hints:{self.node}"
