@@ -1,6 +1,7 @@
 """What every device of a run saw, in the order of time."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -142,4 +143,4 @@ def call_of(entry: Entry) -> str:
 
 
 def _now() -> float:
-    return asyncio.get_running_loop().time()
+    return time.monotonic()

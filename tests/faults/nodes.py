@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 from tests.transport.node import Node
 from tests.valkey.ports import free_port
 
-MOST_MISTAKES: Final = 50  # lines
+MOST_LINES: Final = 50  # of a log, when something went wrong
 # devices of tests talk fast, and ping often to find out about a node that hangs
 _LIMITS: Final = {
     "SIGNALING_LIMIT_OTHERS_PER_SECOND": "10000",
@@ -116,8 +116,11 @@ class Nodes:
             self._stack = stack.pop_all()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         await self._stack.aclose()
+        if kind is not None:
+            for place in self.places:
+                _print([{"node": place.address}, *place.log[-MOST_LINES:]])
 
     def __getitem__(self, index: int) -> Place:
         return self.places[index]
@@ -132,5 +135,9 @@ class Nodes:
         lines = [line for place in self.places for line in place.log]
         errors = [line for line in lines if line["level"] in ("error", "critical")]
         mistakes = [line for line in errors if line["event"] != "backend_away"]
-        sys.stdout.writelines(f"{line}\n" for line in mistakes[:MOST_MISTAKES])
+        _print(mistakes[:MOST_LINES])
         assert not mistakes
+
+
+def _print(lines: Sequence[dict[str, Any]]) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)

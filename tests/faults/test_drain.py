@@ -10,7 +10,7 @@ from tests.faults.profile import SLACK, seeds
 from tests.faults.run import traffic
 from tests.faults.traffic import Load, Traffic
 
-DEADLINE = 4.0  # s
+DEADLINE = 3.0  # s
 # a device that takes a busy node for dead would not leave politely
 LOAD = Load(pause=0.2, keepalive=False)
 

@@ -63,9 +63,9 @@ async def replies_lost(service: Cluster, calls: Traffic) -> None:
         (killed, 5),
         (hangs, 1),
         (drops_clients, 5),
-        (link_cut, 20),
+        (link_cut, 10),
         (link_refused, 3),
-        (replies_lost, 5),
+        (replies_lost, 3),
     ],
 )
 async def test_calls_survive_the_engine(

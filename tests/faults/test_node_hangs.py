@@ -10,7 +10,7 @@ from tests.faults.phone import loyal
 from tests.faults.profile import LEASE_TIMEOUT, SLACK, lasts, seeds
 from tests.faults.traffic import Load
 
-HANGS = 2
+HANGS = 1  # in a round
 MOMENT = 3.0  # s; its lease goes on
 LONG = 15.0  # s; its lease ends
 SLOW = Load(pause=0.2)
