@@ -7,7 +7,7 @@ later after all, for the engine looks at the time. So no command is ever cancell
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import structlog
@@ -180,10 +180,14 @@ class Link:
             client = self._client or await self._connect()
             if self._replicas is None:
                 self._replicas = await _connected_replicas(client, self._location.replicas)
-            replies = await self._execute(client, self._sent)
+            replies = await self._execute(client, self._sent, self._replicas)
         except (exceptions.RedisError, OSError) as error:
             self._error = type(error).__name__
             await self._disconnect()
+            return False
+        except Exception as error:  # whoever waits is told in time, and others go on
+            log.exception("link_failed")
+            self._error = type(error).__name__
             return False
         if replies is None:
             return False
@@ -193,7 +197,9 @@ class Link:
         await self._disconnect()  # whoever says so may not be the one to ask
         return False
 
-    async def _execute(self, client: Redis, requests: Sequence[_Request]) -> Reply | None:
+    async def _execute(
+        self, client: Redis, requests: Sequence[_Request], replicas: int
+    ) -> Reply | None:
         """The replies in order; None if too few replicas have what was written."""
         pipeline = client.pipeline(transaction=False)
         for request in requests:
@@ -201,18 +207,18 @@ class Link:
             if self.offset is None:
                 give_up_at = float("inf")
             pipeline.evalsha(request.script.sha, 1, self._prefix, repr(give_up_at), *request.args)
-        if self._replicas:
+        if replicas:
             if any(request.was_sent for request in requests):
                 pipeline.set(f"{self._prefix}sync", "")  # WAIT looks at what this connection wrote
-            pipeline.execute_command("WAIT", self._replicas, REPLICA_TIMEOUT)
+            pipeline.execute_command("WAIT", replicas, REPLICA_TIMEOUT)
         for request in requests:
             request.was_sent = True
         replies: Reply = await pipeline.execute(raise_on_error=False)
-        if not self._replicas:
+        if not replicas:
             return replies
         have_it = replies.pop()
         del replies[len(requests) :]
-        if isinstance(have_it, int) and have_it >= self._replicas:
+        if isinstance(have_it, int) and have_it >= replicas:
             return replies
         self._error, self._replicas = "TooFewReplicas", None
         return None
@@ -297,7 +303,10 @@ async def _connected_replicas(client: Redis, most: int) -> int:
     """How many replicas a step waits for: those that are there, at most as many as were asked."""
     if not most:
         return 0
-    return min(most, int((await client.info("replication"))["connected_slaves"]))
+    told: Iterable[Any] = (await client.info("replication")).values()
+    # one that still gets its first copy confirms nothing
+    online = [each for each in told if isinstance(each, dict) and each.get("state") == "online"]
+    return min(most, len(online))
 
 
 async def _inspect(client: Redis, prefix: str) -> None:

@@ -75,6 +75,9 @@ class Membership:
         self._is_lost = asyncio.Event()
         self._abandoned: list[tuple[Device, str]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        # never cancelled: redis-py may swallow that, and leave a connection open
+        self._listener: asyncio.Task[None] | None = None
+        self._is_closing = False
 
     @property
     def may_bury(self) -> bool:
@@ -88,19 +91,22 @@ class Membership:
     async def start(self) -> None:
         """Join, if the engine is there, and stay a member from now on."""
         await self._beat()
-        work = (self._beat_on(), self._listen_on(), self._catch_up_on())
-        self._tasks = [asyncio.create_task(each) for each in work]
+        self._tasks = [
+            asyncio.create_task(self._beat_on()),
+            asyncio.create_task(self._catch_up_on()),
+        ]
+        self._listener = asyncio.create_task(self._listen_on())
 
     async def close(self) -> None:
         """Leave: streams that are still here are lost at once."""
+        self._is_closing = True
         for task in self._tasks:
-            while not task.done():  # redis-py has been seen to swallow a cancellation
-                task.cancel()
-                await asyncio.wait([task], timeout=PROBE_PAUSE)
-        try:
+            task.cancel()
+        with suppress(BackendAwayError):  # then the lease runs out
             await self._link.run("leave", self.node)
-        except BackendAwayError:
-            return  # the lease runs out
+        tasks = [*self._tasks, *([self._listener] if self._listener else [])]
+        if tasks:
+            await asyncio.wait(tasks, timeout=LISTEN_TIMEOUT)
 
     def tell(self, *, is_there: bool) -> None:
         """The engine does not answer any more, or it does again."""
@@ -157,7 +163,7 @@ class Membership:
     # hints
 
     async def _listen_on(self) -> None:
-        while True:
+        while not self._is_closing:
             try:
                 client = await self._location.find(socket_timeout=LISTEN_TIMEOUT)
             except (RedisError, OSError):
@@ -171,11 +177,11 @@ class Membership:
                     log.warning("hints_unread", error=str(error))
                 await asyncio.sleep(PROBE_PAUSE)
             finally:
-                await asyncio.shield(client.aclose())  # half closed, it leaves connections open
+                await client.aclose()
 
     async def _listen(self, client: Redis) -> None:
         key = f"{{{self._location.cell}}}:hints:{self.node}"
-        while True:
+        while not self._is_closing:
             found = await client.blmpop(LISTEN_FOR, 1, key, direction="LEFT", count=HINTS_AT_ONCE)
             for hint in cast("list[bytes]", found[1]) if found else ():
                 self._hear(hint)

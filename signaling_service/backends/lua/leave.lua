@@ -2,8 +2,10 @@
 local node = take()
 if redis.call('SCARD', P .. 'n:' .. node) == 0 then
   redis.call('ZREM', P .. 'nodes', node)
-  redis.call('DEL', P .. 'hints:' .. node)
 else
   redis.call('ZADD', P .. 'nodes', 0, node)
 end
+-- the last that it hears
+redis.call('RPUSH', P .. 'hints:' .. node, 'r 0 0  \n')
+redis.call('EXPIRE', P .. 'hints:' .. node, TAKEOVER)
 return { 'OK' }
