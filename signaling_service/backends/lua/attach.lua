@@ -30,7 +30,7 @@ if found[1] then
   -- compared as digests, so that the time it takes tells nothing
   local is_same = redis.sha1hex(wanted) == redis.sha1hex(found[3])
   if found[9] or not is_same or ack > tonumber(found[7]) then
-    local over = void(device, now)
+    local over = void(device, now, node)
     return { 'OVER', over }
   end
 end

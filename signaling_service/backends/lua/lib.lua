@@ -148,16 +148,18 @@ local function disconnect(device, now, window, takeover)
   return calls
 end
 
--- a session is over: from now on its stream counts no more, and its node hears of it unless it
--- knows; returns the session and its calls
-local function void(device, now, node_knows)
+-- a session is over: from now on its stream counts no more, and its node hears of it unless it is
+-- the one that asks; returns the session and its calls
+local function void(device, now, node)
   local session = P .. 'd:' .. device
   local found = redis.call('HMGET', session, 's', 'f', 'n')
   redis.call('HSET', session, 'over', 1)
   if found[3] then
     redis.call('HDEL', session, 'n')
     redis.call('SREM', P .. 'n:' .. found[3], device)
-    if not node_knows then hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '') end
+    if found[3] ~= node then
+      hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '')
+    end
     touch((split(device)))
   end
   redis.call('ZREM', P .. 'due', 't ' .. device)

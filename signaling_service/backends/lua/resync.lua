@@ -12,7 +12,7 @@ for i = 1, take_number() do
   if verdict == 'OK' and (tonumber(found[5]) < known_received
       or not has_all(device, tonumber(found[6]), tonumber(found[3]), known_acked, known_top, known_stamp)) then
     verdict = 'LOST'
-    void(device, tonumber(now), true)
+    void(device, tonumber(now), node)
   elseif verdict == 'OK' and found[4] ~= node then
     redis.call('HSET', session, 'n', node, 'at', now)
     redis.call('HDEL', session, 'x')

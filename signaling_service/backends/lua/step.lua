@@ -17,7 +17,7 @@ if sender ~= '' then
   if verdict ~= 'OK' then return { verdict } end
   received, top, acked = tonumber(found[3]), tonumber(found[4]), tonumber(found[5])
   if received < known_received or not has_all(sender, acked, top, known_acked, known_top, known_stamp) then
-    void(sender, now, true) -- the engine has forgotten some of it: its device starts anew
+    void(sender, now, node) -- the engine has forgotten some of it: its device starts anew
     return { 'LOST' }
   end
   if ack > top then return { 'ACK' } end
