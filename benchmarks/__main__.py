@@ -12,7 +12,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import calls, candidates, idle, latency, report
+from benchmarks import calls, candidates, cluster, idle, latency, report
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.plan import FULL, QUICK, Plan
@@ -23,6 +23,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Bench], Awaitable[list[Figure]]]]] = {
     calls.SECTION: calls.measure,
     idle.SECTION: idle.measure,
     latency.SECTION: latency.measure,
+    cluster.SECTION: cluster.measure,
 }
 _EVERYTHING: Final = ",".join(_SECTIONS)
 _LATEST: Final = Path("benchmarks/results/latest.json")

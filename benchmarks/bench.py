@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from benchmarks.plan import Plan
-from benchmarks.servers import Kind, Server, running
+from benchmarks.servers import NO_SETTINGS, Kind, Server, running
 
 Name = TypeVar("Name", bound=str)
 Value = TypeVar("Value")
@@ -20,9 +20,11 @@ class Bench:
     server_core: int | None
     say: Callable[[str], None]
 
-    def server(self, kind: Kind) -> AbstractContextManager[Server]:
+    def server(
+        self, kind: Kind, settings: Mapping[str, str] = NO_SETTINGS
+    ) -> AbstractContextManager[Server]:
         """Run a server on the servers' core for as long as the block lasts."""
-        return running(kind, self.server_core)
+        return running(kind, self.server_core, settings)
 
     async def alternate(
         self, what: str, takes: Mapping[Name, Callable[[], Awaitable[Value]]]

@@ -33,6 +33,7 @@ class Device:
             metadata=(("user-id", user_id), ("device-id", _DEVICE_ID)), wait_for_ready=True
         )
         self._writing = asyncio.Lock()  # gRPC takes one write at a time
+        self.bare_acks = 0  # sent: requests like any other
         self._sent = self._seen = self._acked = 0
         self._ack_timer: asyncio.TimerHandle | None = None
         self._late_ack: asyncio.Task[None] | None = None
@@ -101,6 +102,7 @@ class Device:
         async with self._writing:
             if self._seen > self._acked:
                 self._acked = self._seen
+                self.bare_acks += 1
                 await self._stream.write(pb.ConnectRequest(ack=self._acked))
 
 

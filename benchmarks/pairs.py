@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import messages
 from benchmarks.device import Device, opened
@@ -30,14 +31,26 @@ class Pair:
 
     async def dial(self) -> None:
         """Offer, ring, answer."""
+        await self.offer()
+        await self.ring()
+        await self.answer()
+
+    async def offer(self) -> None:
+        """Start another call."""
         if self.caller.numbered:
             self.caller_call_id = self.callee_call_id = str(uuid.uuid4())
         else:  # the bare relay goes by the peer's name, which is as long as a UUID
             self.caller_call_id, self.callee_call_id = self.callee.user_id, self.caller.user_id
         await self.caller.send(messages.offer(self.caller_call_id, self.callee.user_id))
         await self.callee.expect("offer")
+
+    async def ring(self) -> None:
+        """Let the callee ring."""
         await self.callee.send(messages.ringing(self.callee_call_id))
         await self.caller.expect("progress")
+
+    async def answer(self) -> None:
+        """Let the callee answer."""
         await self.callee.send(messages.answer(self.callee_call_id))
         if self.callee.numbered:
             await self.callee.expect("progress")  # WON
@@ -71,21 +84,42 @@ class Pair:
 
 @asynccontextmanager
 async def open_pairs(
-    address: str, count: int, *, numbered: bool, per_connection: int = 1
+    address: str,
+    count: int,
+    *,
+    numbered: bool,
+    per_connection: int = 1,
+    callee_address: str | None = None,
 ) -> AsyncIterator[list[Pair]]:
-    """Open the streams of `count` pairs, of users nobody else has."""
+    """Open the streams of `count` pairs, of users nobody else has.
+
+    Callees are at `callee_address`, if it is given: at another node than their callers.
+    """
     users = [str(uuid.uuid4()) for _ in range(2 * count)]
-    async with opened(address, users, numbered=numbered, per_connection=per_connection) as devices:
-        yield [Pair(*both) for both in zip(devices[::2], devices[1::2], strict=True)]
+    open_at = partial(opened, numbered=numbered, per_connection=per_connection)
+    async with (
+        open_at(address, users[::2]) as callers,
+        open_at(callee_address or address, users[1::2]) as callees,
+    ):
+        yield [Pair(*both) for both in zip(callers, callees, strict=True)]
 
 
 @asynccontextmanager
 async def connected_pairs(
-    address: str, count: int, *, numbered: bool, per_connection: int = 1
+    address: str,
+    count: int,
+    *,
+    numbered: bool,
+    per_connection: int = 1,
+    callee_address: str | None = None,
 ) -> AsyncIterator[list[Pair]]:
-    """Open `count` pairs and leave each in a connected call."""
+    """Open `count` pairs as `open_pairs` does, and leave each in a connected call."""
     async with open_pairs(
-        address, count, numbered=numbered, per_connection=per_connection
+        address,
+        count,
+        numbered=numbered,
+        per_connection=per_connection,
+        callee_address=callee_address,
     ) as pairs:
         for start in range(0, count, CALLS_IN_PARALLEL):
             await asyncio.gather(*(_up(pair) for pair in pairs[start : start + CALLS_IN_PARALLEL]))

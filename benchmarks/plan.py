@@ -27,6 +27,9 @@ class Plan:
     standing_calls: int
     standing_watch_seconds: float
     latency_seconds: float
+    cluster_messages: int
+    cluster_idle_devices: int
+    cluster_calls: int
 
 
 FULL: Final = Plan(
@@ -38,6 +41,9 @@ FULL: Final = Plan(
     standing_calls=5_000,
     standing_watch_seconds=30.0,  # two keepalive intervals
     latency_seconds=10.0,
+    cluster_messages=10_000,  # in each of four set-ups
+    cluster_idle_devices=10_000,
+    cluster_calls=2_000,
 )
 
 QUICK: Final = Plan(
@@ -49,4 +55,7 @@ QUICK: Final = Plan(
     standing_calls=250,
     standing_watch_seconds=15.0,
     latency_seconds=5.0,
+    cluster_messages=2_000,
+    cluster_idle_devices=2_000,
+    cluster_calls=250,
 )

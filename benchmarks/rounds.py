@@ -8,6 +8,7 @@ from itertools import cycle
 from signaling.v1 import signaling_pb2 as pb
 
 from benchmarks import messages
+from benchmarks.device import Device
 from benchmarks.pairs import Pair
 from benchmarks.plan import LATENCY_MESSAGES_PER_SECOND, STALL_TIMEOUT, WINDOW
 from benchmarks.servers import Server
@@ -24,27 +25,43 @@ async def candidate_cpu(
     way: as fast as the load can, the same way to any server. `standing_cpu` is
     what the server spends without them, in seconds per second: it is taken off.
     """
-    share = count // len(pairs)
     spent, started = server.cpu_seconds(), time.monotonic()
-    async with asyncio.timeout(STALL_TIMEOUT), asyncio.TaskGroup() as group:
-        for pair in pairs:
-            group.create_task(_flood(pair, share, per_message))
+    messages_sent = await flood(pairs, count, per_message)
     standing = standing_cpu * (time.monotonic() - started)
     spent = server.cpu_seconds() - spent - standing
-    return spent / (share * len(pairs) * per_message) * MICROSECONDS
+    return spent / (messages_sent * per_message) * MICROSECONDS
 
 
-async def _flood(pair: Pair, count: int, per_message: int) -> None:
-    """Send `count` messages of candidates from caller to callee; return when all arrived."""
+async def flood(
+    pairs: Sequence[Pair], count: int, per_message: int, *, both_ways: bool = False
+) -> int:
+    """Send each caller's share of `count` messages; return how many that were, once all arrived.
+
+    `both_ways` has callees send a share as well, at the same time.
+    """
+    ways = [
+        way
+        for pair in pairs
+        for way in ((pair.sides[0], pair.callee), (pair.sides[1], pair.caller))[: 1 + both_ways]
+    ]
+    share = count // len(ways)
+    async with asyncio.timeout(STALL_TIMEOUT), asyncio.TaskGroup() as group:
+        for (sender, call_id, ufrag), peer in ways:
+            request = messages.candidates(call_id, ufrag, per_message)
+            group.create_task(_flood(sender, request, peer, share))
+    return share * len(ways)
+
+
+async def _flood(sender: Device, request: pb.ConnectRequest, peer: Device, count: int) -> None:
+    """Send a message `count` times to the peer; return when all arrived."""
     window = asyncio.Semaphore(WINDOW)
-    pair.callee.on_message = lambda _: window.release()
-    request = messages.candidates(pair.caller_call_id, messages.CALLER_UFRAG, per_message)
+    peer.on_message = lambda _: window.release()
     for _ in range(count):
         await window.acquire()
-        await pair.caller.send(request)
+        await sender.send(request)
     for _ in range(WINDOW):
         await window.acquire()
-    pair.callee.on_message = pair.callee.inbox.put_nowait
+    peer.on_message = peer.inbox.put_nowait
 
 
 async def call_cpu(

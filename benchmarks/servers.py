@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import IO, Final
 
 import psutil
@@ -31,6 +32,7 @@ SERVICE_SETTINGS: Final[Mapping[str, str]] = {
     "SIGNALING_LIMIT_OTHERS_PER_SECOND": _UNLIMITED,
     "SIGNALING_LIMIT_OTHERS_BURST": _UNLIMITED,
 }
+NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class BenchmarkError(Exception):
@@ -65,11 +67,16 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of all its threads so far, user and system, in seconds."""
-        return time.clock_gettime(_cpu_clock(self.process.pid))
+        return cpu_seconds(self.process.pid)
 
     def resident_bytes(self) -> int:
         """Return its resident memory."""
         return int(self.process.memory_info().rss)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of all threads of a process so far, user and system, in seconds."""
+    return time.clock_gettime(_cpu_clock(pid))
 
 
 def cores() -> tuple[int | None, int | None]:
@@ -79,8 +86,12 @@ def cores() -> tuple[int | None, int | None]:
 
 
 @contextmanager
-def running(kind: Kind, core: int | None) -> Iterator[Server]:
+def running(
+    kind: Kind, core: int | None, settings: Mapping[str, str] = NO_SETTINGS
+) -> Iterator[Server]:
     """Run a server of that kind, pinned to `core`, for as long as the block lasts.
+
+    `settings` are variables of the service beside `SERVICE_SETTINGS`.
 
     Raises:
         BenchmarkError: it did not serve within `START_TIMEOUT`.
@@ -94,10 +105,10 @@ def running(kind: Kind, core: int | None) -> Iterator[Server]:
             for name, value in os.environ.items()
             if not name.startswith(("GRPC_", "SIGNALING_"))
         }
-        with _pinned(core):
+        with pinned(core):
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
                 [sys.executable, *_COMMANDS[kind]],
-                env={**environment, **SERVICE_SETTINGS},
+                env={**environment, **SERVICE_SETTINGS, **settings},
                 stderr=log,
             )
         stack.callback(child.wait)
@@ -119,7 +130,7 @@ def _address(child: subprocess.Popen[bytes], log: IO[str]) -> str:
 
 
 @contextmanager
-def _pinned(core: int | None) -> Iterator[None]:
+def pinned(core: int | None) -> Iterator[None]:
     """Give this thread, and so the children started in the block, one core."""
     before = os.sched_getaffinity(0)
     if core is not None:
