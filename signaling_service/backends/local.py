@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from signaling_service.backends.base import StreamId
+from signaling_service.backends.base import Sender, StreamId
+from signaling_service.backends.views import key_of
 from signaling_service.core.errors import SessionLostError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
@@ -161,3 +162,16 @@ def known_of(stream: LocalStream | None) -> tuple[bytes | int, ...]:
     if stream is None:
         return 0, 0, 0, b""
     return stream.received, stream.acked, stream.top, stream.stamp
+
+
+def sender_args(sender: Sender | None, local: LocalStream | None) -> tuple[str | bytes | int, ...]:
+    """Whose step it is, and what is known to be stored of that session."""
+    if sender is None:
+        return "", 0, 0, 0, *known_of(None)
+    stream = sender.stream
+    return key_of(stream.device), stream.fence, sender.seq, sender.ack, *known_of(local)
+
+
+def guard_args(guard: StreamId | None) -> tuple[str | bytes | int, ...]:
+    """Whose stream has to count still."""
+    return ("", 0) if guard is None else (key_of(guard.device), guard.fence)

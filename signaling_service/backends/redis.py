@@ -30,7 +30,7 @@ from signaling_service.backends.link import (
     Reply,
     WrongBackendError,
 )
-from signaling_service.backends.local import LocalStream, LocalStreams, known_of
+from signaling_service.backends.local import LocalStream, LocalStreams, guard_args, sender_args
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
 from signaling_service.backends.records import SESSION_ID_BYTES
@@ -44,6 +44,7 @@ from signaling_service.backends.views import (
     mail_of,
     moved_of,
     over_of,
+    with_counts_of,
     writes,
 )
 from signaling_service.clock import Clock
@@ -254,12 +255,12 @@ class RedisBackend:
         limits, mail = self._rules.limits, mail_of(outcome.deliveries)
         local = self._streams.get(sender.stream) if sender is not None else None
         try:
-            version, held, stamp, told = await self._run(
+            version, held, is_whole, stamp, told = await self._run(
                 "step",
                 self._members.node,
                 now,
-                *_sender(sender, local),
-                *_guard(guard),
+                *sender_args(sender, local),
+                *guard_args(guard),
                 limits.unacked_messages,
                 limits.unacked_bytes,
                 *writes(view, outcome.call, mail),
@@ -270,7 +271,7 @@ class RedisBackend:
             view.take(list(view.users), list(view.others), answer.rest[0])
             self._remember(view.call_id, view.known)
             return None
-        self._remember(view.call_id, Known(outcome.call, version, held))
+        self._learn(view, Known(outcome.call, version, held), is_whole=bool(is_whole))
         if local is not None and sender is not None:
             local.stored(sender.seq, sender.ack)
         full = [device for (device, _), (_, _, is_full) in zip(mail, told, strict=True) if is_full]
@@ -297,6 +298,15 @@ class RedisBackend:
         users = [*view.users, *([unseen.user] if unseen.user is not None else [])]
         others = [*view.others, *([unseen.call] if unseen.call is not None else [])]
         await self._look(view, users, others)
+
+    def _learn(self, view: View, written: Known, *, is_whole: bool) -> None:
+        """Keep a call as this step has left it, beside what others relayed meanwhile."""
+        kept = self._known.get(view.call_id)
+        if not is_whole:  # somebody else's candidates are held too
+            written = Known(None)
+        elif kept is not None and kept is not view.known and kept.version == written.version:
+            written = with_counts_of(written, kept)
+        self._remember(view.call_id, written)
 
     def _remember(self, call_id: str, known: Known) -> None:
         """Keep a call as it was last seen: it may be stale, and a step finds out."""
@@ -335,14 +345,3 @@ class RedisBackend:
             if refusal := _REFUSALS.get(answer.verdict):
                 raise refusal from None
             raise
-
-
-def _sender(sender: Sender | None, local: LocalStream | None) -> tuple[Argument, ...]:
-    if sender is None:
-        return "", 0, 0, 0, *known_of(None)
-    stream = sender.stream
-    return key_of(stream.device), stream.fence, sender.seq, sender.ack, *known_of(local)
-
-
-def _guard(guard: StreamId | None) -> tuple[Argument, ...]:
-    return ("", 0) if guard is None else (key_of(guard.device), guard.fence)

@@ -118,6 +118,17 @@ def known_call(call_id: str, found: Sequence[Any]) -> Known:
     return Known(call, fields[b"v"], fields.get(b"h", _NONE))
 
 
+def with_counts_of(known: Known, other: Known) -> Known:
+    """A call that two steps at once have relayed for: each side's count is the higher one."""
+    if known.call is None or other.call is None:
+        return Known(None)
+    counts = dict(known.call.relay.counts)
+    for device, count in other.call.relay.counts.items():
+        counts[device] = max(count, counts.get(device, 0))
+    relay = known.call.relay._replace(counts=counts)
+    return known._replace(call=known.call.with_relay(relay))
+
+
 def mail_of(deliveries: Sequence[Delivery]) -> list[tuple[Device, Entry]]:
     """What goes into mailboxes; seqs are yet to come."""
     mail = []
@@ -140,7 +151,8 @@ def writes(view: View, after: Call | None, mail: Sequence[tuple[Device, Entry]])
     return [
         view.call_id,
         known.version,
-        known.held if is_put else "",
+        known.held,
+        int(is_put),
         *_counted((user, seen.version) for user, seen in view.users.items()),
         *_counted((call, seen.version) for call, seen in view.others.items()),
         *_counted(_counts(before, after)),

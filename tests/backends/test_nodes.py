@@ -24,14 +24,22 @@ from tests.backends.cell import (
 )
 from tests.backends.nodes import Node
 from tests.clock import ManualClock
-from tests.core.events import CLOCK, answer_from, app_message_from, candidates_from, offer_from
-from tests.core.names import ALICE, ALICES_PHONE, CALL_ID, MALLORY, PHONE, line
+from tests.core.events import (
+    CLOCK,
+    answer_from,
+    app_message_from,
+    candidates_from,
+    offer_from,
+    reject_from,
+)
+from tests.core.names import ALICE, ALICES_PHONE, CALL_ID, MALLORY, PHONE, TABLET, line
 from tests.shared import cell_at
 from tests.valkey import Valkey
 from tests.valkey.waiting import until
 
 Nodes = tuple[Node, Node]
 A_CANDIDATE = pb.IceCandidate(candidate=line(), username_fragment="caller-1")
+ANOTHER_CANDIDATE = pb.IceCandidate(candidate=line(), username_fragment="callee-1")
 
 
 @pytest.fixture
@@ -120,6 +128,45 @@ async def test_relaying_a_candidate_takes_one_script(nodes: Nodes, engine: Valke
 
     # beside those of both nodes' leases: the candidate, the read and the ack
     assert both - before <= 20 * 3 + 20
+
+
+async def test_candidates_of_both_sides_do_not_get_in_each_others_way(
+    nodes: Nodes, engine: Valkey
+) -> None:
+    """What one node relays for both at once takes one script each, this time and the next."""
+    here, _ = nodes
+    alice, phone = await an_answered_call(here)
+    await step_of(here, CALL_ID, CLOCK)
+    before = await scripts_run(engine)
+    for _ in range(20):
+        await asyncio.gather(
+            alice.send(candidates_from(ALICE, A_CANDIDATE)),
+            phone.send(candidates_from(PHONE, ANOTHER_CANDIDATE)),
+        )
+        await asyncio.gather(phone.ack(await last_of(phone)), alice.ack(await last_of(alice)))
+
+    # candidates, reads and acks; beside them the leases of both nodes
+    assert await scripts_run(engine) - before <= 20 * 6 + 20
+
+
+async def last_of(stream: Stream) -> int:
+    """The seq of the last message that there is."""
+    return (await stream.read())[-1].seq
+
+
+async def test_candidates_that_are_held_at_once_are_all_kept(nodes: Nodes) -> None:
+    """Also when another device's refusal is written right after them."""
+    here, _ = nodes
+    alice, phone, tablet = [await connect(here, each) for each in (ALICE, PHONE, TABLET)]
+    await alice.send(offer_from(ALICE))
+    await asyncio.gather(
+        alice.send(candidates_from(ALICE, line(1))), phone.send(candidates_from(PHONE, line(2)))
+    )
+    await tablet.send(reject_from(TABLET, pb.REJECT_REASON_BUSY))
+    await phone.send(answer_from(PHONE))
+
+    assert kinds(await alice.read()) == ["progress", "answer", "candidates"]
+    assert kinds(await phone.read()) == ["offer", "progress", "candidates"]
 
 
 async def scripts_run(engine: Valkey) -> int:

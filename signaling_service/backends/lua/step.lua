@@ -29,11 +29,13 @@ if guard ~= '' then
   if verdict ~= 'OK' then return { verdict } end
 end
 
-local call, version, held_so_far = take(), take(), take()
+local call, version, held_so_far, all_held = take(), take(), take(), take()
 local users, others, counts = {}, {}, {}
 local is_current = true
 local record = redis.call('HMGET', P .. 'c:' .. call, 'v', 'h')
-if call ~= '' and ((record[1] or '0') ~= version or (held_so_far ~= '' and (record[2] or '0') ~= held_so_far)) then
+-- whether the node knows of all that is held: relaying more does not ask for that
+local is_whole = (record[2] or '0') == held_so_far
+if call ~= '' and ((record[1] or '0') ~= version or (all_held == '1' and not is_whole)) then
   is_current = false
 end
 for i = 1, take_number() do
@@ -118,4 +120,4 @@ if sender ~= '' then
   if seq > received then redis.call('HSET', session, 'r', seq) end
   if call ~= '' then redis.call('HSET', session, 'act', now) end
 end
-return { 'OK', version, held_so_far, text(MICROS), told }
+return { 'OK', version, held_so_far, is_whole and 1 or 0, text(MICROS), told }
