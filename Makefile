@@ -28,8 +28,8 @@ run: $(RUNS) ## Start the service on 127.0.0.1:50051
 test: $(READY) ## Run the tests (a few minutes)
 	$(BIN)/python -m pytest -n 2 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
-test-long: $(READY) ## Run the property tests for long
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest tests/core --timeout=3600
+test-long: $(READY) ## Run the property tests and the fault runs for long
+	HYPOTHESIS_PROFILE=nightly FAULTS=long $(BIN)/python -m pytest -n 2 tests/core tests/cluster tests/faults --timeout=3600
 
 demo: $(READY) ## Watch two WebRTC peers call each other
 	$(BIN)/python -m examples.demo
