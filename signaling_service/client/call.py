@@ -28,9 +28,9 @@ CANDIDATES_PER_MESSAGE: Final = 32
 class Call:
     """One call of this device: iterate it once, until its `Ended` or `Lost`.
 
-    What an app does here is sent once, in order, and also after the connection broke. A
-    request that the service refuses comes back as `Refused`, among the call's events. Once
-    the call is over nothing has an effect any more.
+    What an app does here is sent once, in order, and also after the connection broke or the
+    service could not store it. A request that the service refuses comes back as `Refused`,
+    among the call's events. Once the call is over nothing has an effect any more.
 
     Attributes:
         call_id: the call's name for everyone.

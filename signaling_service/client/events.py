@@ -125,7 +125,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The service says that the call is over. Last of a call."""
+    """The call is over: the service says so, or could not store its offer before the hangup.
+
+    Last of a call.
+    """
 
     reason: pb.EndReason.ValueType
     ended_by: pb.Device | None = None

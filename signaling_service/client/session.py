@@ -1,17 +1,19 @@
 """What a device remembers between its streams: numbers, acks, and what is still to arrive.
 
 No I/O: messages in, messages out. The rules are those of XEP-0198. A request is kept until
-the service has acknowledged it; a response that was heard before is not heard again.
+the service has stored it (see `Outbox`); a response that was heard before is not heard again.
 """
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.client.outbox import Outbox
+
 ACK_EVERY: Final = 32  # responses; so many are acknowledged at once
 REMEMBERED: Final = 1024  # requests; a refusal comes long before so many have followed
+RETRY_AFTER: Final = 1.0  # s; where a service does not say when to send again
 
 
 class Session:
@@ -20,16 +22,16 @@ class Session:
     Args:
         agent: name and version of the app.
         labels: what the operator wants to know of a device.
+
+    Attributes:
+        outbox: what the service has not got.
     """
 
     def __init__(self, agent: str = "", labels: Mapping[str, str] | None = None) -> None:
         self._agent = agent
         self._labels = dict(labels or {})
         self._id: str | None = None  # none: this process remembers nothing
-        self._sent = 0  # the highest request seq given out
-        self._written = 0  # the highest one written to the stream
-        self._unacked: deque[pb.ConnectRequest] = deque()
-        self._names: dict[int, str] = {}  # what the last requests were
+        self.outbox = Outbox(REMEMBERED)
         self._heard = 0  # the highest response seq
         self._acked = 0  # the highest one acknowledged
 
@@ -41,7 +43,7 @@ class Session:
     @property
     def unacked(self) -> int:
         """How many requests the service has not acknowledged."""
-        return len(self._unacked)
+        return len(self.outbox)
 
     @property
     def owes_ack(self) -> bool:
@@ -61,21 +63,14 @@ class Session:
         return pb.ConnectRequest(hello=hello, ack=self._heard)
 
     def add(self, request: pb.ConnectRequest) -> None:
-        """Number a request; from now on it is on its way, whatever happens to streams."""
-        self._sent += 1
-        request.seq = self._sent
-        self._unacked.append(request)
-        self._names[self._sent] = _name(request)
-        self._names.pop(self._sent - REMEMBERED, None)
+        """Let a request get on its way, whatever happens to streams."""
+        self.outbox.add(request)
 
     def next_request(self) -> pb.ConnectRequest | None:
         """The next request to write to the stream, with the ack that rides on it."""
-        position = self._written - self._sent + len(self._unacked)
-        if position >= len(self._unacked):
-            return None
-        request = self._unacked[max(position, 0)]
-        request.ack = self._acked = self._heard
-        self._written = request.seq
+        request = self.outbox.next()
+        if request is not None:
+            request.ack = self._acked = self._heard
         return request
 
     def bare_ack(self) -> pb.ConnectRequest:
@@ -85,7 +80,7 @@ class Session:
 
     def name_of(self, seq: int) -> str:
         """What a request was: see `Refused.request`."""
-        return self._names.get(seq, "")
+        return self.outbox.name_of(seq)
 
     # what comes in
 
@@ -93,17 +88,16 @@ class Session:
         """Go on where a welcome says; returns whether an older session was lost with it."""
         was_lost = self._id is not None and not response.welcome.resumed
         if was_lost:
-            self._unacked.clear()
-            self._names.clear()
-            self._sent = self._heard = 0
+            self.outbox.clear()
+            self._heard = 0
         self._id = response.welcome.session_id
-        self._written, self._acked = response.ack, self._heard
+        self._acked = self._heard
+        self.outbox.resume(response.ack)
         return was_lost
 
     def hear(self, response: pb.ConnectResponse) -> bool:
         """Note a response; returns False for one that was heard before."""
-        while self._unacked and self._unacked[0].seq <= response.ack:
-            self._unacked.popleft()
+        self.outbox.acknowledge(response.ack)
         if not response.seq:
             return True
         if response.seq <= self._heard:
@@ -111,8 +105,16 @@ class Session:
         self._heard = response.seq
         return True
 
+    def sends_again(self, response: pb.ConnectResponse) -> bool:
+        """Whether what an error refuses is sent again: then nobody has to hear of it.
 
-def _name(request: pb.ConnectRequest) -> str:
-    """The payload's member; a first offer is a "call"."""
-    kind = request.WhichOneof("payload") or ""
-    return "call" if kind == "offer" and request.offer.recipient_user_id else kind
+        It is when the service could not store it, or had not got the call's offer for
+        that reason.
+        """
+        error = response.error
+        if error.code == pb.ERROR_CODE_UNAVAILABLE and not response.seq:
+            pause = error.retry_after.ToTimedelta().total_seconds() or RETRY_AFTER
+            return self.outbox.refuse(error.in_reply_to, pause)
+        return error.code == pb.ERROR_CODE_CALL_NOT_FOUND and self.outbox.has_overtaken(
+            error.in_reply_to
+        )

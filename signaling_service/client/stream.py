@@ -84,8 +84,8 @@ class Stream:
 
     def leave(self) -> None:
         """Flush, acknowledge, and close this side: the service then ends the stream."""
-        self._is_leaving = True
-        self._wake.set()
+        self._session.outbox.release()  # it is the last chance
+        self._close_side()
 
     async def run(self, target: Target, metadata: Metadata) -> End:
         """Open the stream and carry it to its end, which this returns. Run once."""
@@ -127,10 +127,27 @@ class Stream:
             self._ack()
         elif self._session.owes_ack:
             self._spawn("ack", self._later(self._timing.ack_delay, self._ack))
+        self._go_on_sending()
+
+    def _go_on_sending(self) -> None:
+        """Write what a response has made free, now or when the service wants it."""
+        outbox = self._session.outbox
+        if outbox.pause is not None:
+            self._spawn("retry", self._later(self._timing.spread(outbox.pause), self._retry))
+        elif outbox.has_next:
+            self._wake.set()
+
+    def _retry(self) -> None:
+        self._session.outbox.go_on()
+        self._wake.set()
 
     def _drain(self, seconds: float) -> None:
         self._leave_at = asyncio.get_running_loop().time() + seconds
-        self._spawn("leave", self._later(seconds, self.leave))
+        self._spawn("leave", self._later(seconds, self._close_side))
+
+    def _close_side(self) -> None:
+        self._is_leaving = True
+        self._wake.set()
 
     async def _write(self, call: BidiCall) -> None:
         """Write what the service has not got, and an ack that nothing else has carried.
@@ -164,11 +181,10 @@ class Stream:
 
     def _spawn(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` beside the reading, unless work of that name is under way."""
-        if name in self._tasks:
+        if name in self._tasks and not self._tasks[name].done():
             work.close()
             return
-        task = self._tasks[name] = self._group.create_task(work)
-        task.add_done_callback(lambda _task: self._tasks.pop(name))
+        self._tasks[name] = self._group.create_task(work)
 
 
 class _Status:

@@ -53,7 +53,7 @@ class Switchboard:
 
     def place(self, call_id: str, offer: pb.SdpOffer) -> Call:
         """Begin a call."""
-        call = Call(call_id, offer, self._send)
+        call = Call(call_id, offer, self._request)
         self._send(pb.ConnectRequest(call_id=call_id, offer=offer))
         self._calls[call_id] = call
         return call
@@ -99,7 +99,7 @@ class Switchboard:
         self._backlog = [call for call in self._backlog if isinstance(call.ended, Ended)]
 
     def _ring(self, response: pb.ConnectResponse) -> None:
-        call = Call(response.call_id, response.offer, self._send, response.sender)
+        call = Call(response.call_id, response.offer, self._request, response.sender)
         self._calls[call.call_id] = call
         self._backlog.append(call)  # unless it is none, it is announced at once
 
@@ -109,7 +109,22 @@ class Switchboard:
             self._news.put(Incoming(call) if call.ended is None else Missed(call))
         self._backlog.clear()
 
+    def _request(self, request: pb.ConnectRequest) -> None:
+        self._send(request)
+        if request.HasField("hangup"):
+            self._cancel(request.call_id)
+
+    def _cancel(self, call_id: str) -> None:
+        """End a call that was hung up before the service could store its offer."""
+        call = self._calls.get(call_id)
+        if call is not None and (hangup := self._session.outbox.cancel(call_id)) is not None:
+            del self._calls[call_id]
+            call.deliver(Ended(pb.END_REASON_CANCELLED, text=hangup.text))
+
     def _refuse(self, response: pb.ConnectResponse) -> None:
+        if self._session.sends_again(response):
+            self._cancel(response.call_id)
+            return
         error = response.error
         request = self._session.name_of(error.in_reply_to)
         refused = Refused(request, error.code, error.detail, error)
@@ -132,6 +147,8 @@ class Switchboard:
         call.deliver(event)
         if call.ended is not None:
             self._calls.pop(call.call_id, None)
+        if call.ended is event:  # else it is hung up, and the service has yet to hear of it
+            self._session.outbox.forget(call.call_id)
 
     def _serve(self, servers: Iterable[pb.IceServer]) -> None:
         self.ice_servers = tuple(servers)

@@ -23,3 +23,7 @@ class Timing:
         """How long to wait after so many failures in a row: drawn, so nobody comes in step."""
         most = self.min_backoff * 2 ** min(failures, MAX_DOUBLINGS)
         return self.uniform(0.0, min(self.max_backoff, most))
+
+    def spread(self, seconds: float) -> float:
+        """At least so long, at most twice: who was refused together does not come together."""
+        return self.uniform(seconds, 2 * seconds)

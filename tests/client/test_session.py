@@ -126,9 +126,11 @@ def test_requests_are_known_by_name_for_a_while() -> None:
     session = a_session()
     session.add(pb.ConnectRequest(offer=pb.SdpOffer(recipient_user_id="bob")))
     session.add(pb.ConnectRequest(offer=pb.SdpOffer()))
+    said(session)
     named = [session.name_of(seq) for seq in (1, 2, 3)]
     for _ in range(REMEMBERED):
         session.add(ring())
+    said(session)
 
     assert named == ["call", "offer", ""]
     assert [session.name_of(seq) for seq in (1, 3)] == ["", "ringing"]
