@@ -27,6 +27,11 @@ class Session:
         self._processed = 0  # the highest one that the service has acknowledged
         self._requests: dict[int, Sent] = {}
 
+    @property
+    def owes_ack(self) -> bool:
+        """Whether it has heard what it has not acknowledged."""
+        return self.heard > self.acked
+
     def hello(self) -> pb.ConnectRequest:
         """The first request of a stream."""
         return pb.ConnectRequest(hello=pb.Hello(session_id=self._id), ack=self.heard)
@@ -58,8 +63,10 @@ class Session:
         return pb.ConnectRequest(ack=self.acked)
 
     def begin(self, response: pb.ConnectResponse, node: str) -> None:
-        """Go on where a welcome says."""
+        """Go on where a welcome says, which has to be the first response."""
         welcome = response.welcome
+        if not response.HasField("welcome"):
+            self._violate(f"no welcome, but {response}")
         if self._id is not None and not welcome.resumed:
             self._ledger.violate(self._device, f"its session was lost at {node}")
             self.outbox.clear()

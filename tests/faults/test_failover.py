@@ -3,12 +3,12 @@
 import pytest
 
 from tests.faults.nodes import Nodes
-from tests.faults.profile import seeds
+from tests.faults.profile import IS_LONG, seeds
 from tests.faults.run import traffic
 from tests.faults.traffic import Load
 from tests.valkey import Sentinels
 
-FAILOVERS = 2
+FAILOVERS = 2 if IS_LONG else 1
 SLOW = Load(pause=0.2)
 
 
@@ -16,7 +16,7 @@ SLOW = Load(pause=0.2)
 async def test_calls_survive_a_failover(seed: int) -> None:
     """A replica takes over with everything that was acknowledged."""
     async with (
-        Sentinels(append_only=True) as engines,
+        Sentinels() as engines,
         Nodes(*[engines.url] * 3) as nodes,
         traffic(nodes.addresses, seed, "fail-over", SLOW) as calls,
     ):

@@ -27,16 +27,15 @@ async def after_a_loss(keep: Path) -> AsyncIterator[tuple[Cluster, User, User]]:
         call = await answered_call(alice, bob)
         for user in (alice, bob):
             await user.phone.hears_nothing()
-        log = service.engine.directory / "appendonlydir"
-        shutil.copytree(log, keep)
+        shutil.copytree(service.written, keep)
         await bob.phone.trickles(call, 1)
         assert await alice.phone.hears_candidates(1) == [1]
         await bob.phone.is_acknowledged()
         service.links[0].is_blocked = True
         service.links[0].cut()
         service.engine.kill()
-        shutil.rmtree(log)
-        shutil.copytree(keep, log)
+        shutil.rmtree(service.written)
+        shutil.copytree(keep, service.written)
         await service.engine.start()
         try:
             yield service, alice, bob

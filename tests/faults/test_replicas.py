@@ -25,7 +25,7 @@ async def two_phones(nodes: Nodes, ledger: Ledger) -> AsyncIterator[tuple[Phone,
 async def test_nothing_is_acknowledged_that_a_replica_has_not() -> None:
     """Not even when the request is tried again over a connection that has written nothing."""
     async with (
-        Replicated(append_only=True) as engines,
+        Replicated() as engines,
         Nodes(*[f"{engines.primary.url}?replicas=1"] * 2) as nodes,
         recorded(SEED, "a replica hangs") as ledger,
         two_phones(nodes, ledger) as phones,
