@@ -61,11 +61,12 @@ class AnswerError(SignalingError):
 class _Request:
     """A script with its arguments, on its way."""
 
-    __slots__ = ("args", "expires_at", "reply", "script", "was_sent")
+    __slots__ = ("args", "expires_at", "is_probe", "reply", "script", "was_sent")
 
-    def __init__(self, script: Script, args: Sequence[Argument]) -> None:
+    def __init__(self, script: Script, args: Sequence[Argument], *, is_probe: bool) -> None:
         self.script = script
         self.args = args
+        self.is_probe = is_probe  # it does no harm late, and tells what time it is there
         self.reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self.expires_at = time.monotonic() + PATIENCE
         self.was_sent = False  # what it writes may have been written, by another connection
@@ -134,7 +135,7 @@ class Link:
         """
         if self._is_closing or (self.is_away and not is_probe):
             raise BackendAwayError
-        request = _Request(SCRIPTS[name], args)
+        request = _Request(SCRIPTS[name], args, is_probe=is_probe)
         self._pending.append(request)
         self._wanted.set()
         if self._ticker is None:
@@ -203,9 +204,9 @@ class Link:
         """The replies in order; None if too few replicas have what was written."""
         pipeline = client.pipeline(transaction=False)
         for request in requests:
-            give_up_at = request.expires_at + (self.offset or 0)
-            if self.offset is None:
-                give_up_at = float("inf")
+            give_up_at = float("inf")
+            if self.offset is not None and not request.is_probe:
+                give_up_at = request.expires_at + self.offset
             pipeline.evalsha(request.script.sha, 1, self._prefix, repr(give_up_at), *request.args)
         if replicas:
             if any(request.was_sent for request in requests):

@@ -153,10 +153,16 @@ class Membership:
             self.catch_up()
 
     def _compare_clocks(self, engine_time: float, asked_at: float, now: float) -> None:
-        """Go by the engine's clock, as exactly as a round trip tells it."""
-        offset = engine_time - (asked_at + now) / 2
+        """Go by the engine's clock, as exactly as a round trip tells it.
+
+        It was that time there at some point between the question and the reply: what fits
+        is kept, and what does not is moved no further than has to be. A reply that was
+        long under way would move it by seconds.
+        """
+        latest, earliest = engine_time - asked_at, engine_time - now
         known = self._link.offset
-        if known is None or abs(offset - known) > (now - asked_at) / 2:
+        offset = (earliest + latest) / 2 if known is None else min(max(known, earliest), latest)
+        if offset != known:
             self._link.offset = offset
             self._follow(now + offset)
 

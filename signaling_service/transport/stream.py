@@ -181,6 +181,7 @@ class Stream:
             if self._connection is not None:
                 await self._write_unnumbered()
                 await self._write_mailbox(self._connection)
+                await self._write_unnumbered()
                 if self._acks.is_wanted or (is_last and self._acks.is_owed):
                     await self._write_frame(b"", seq=0)
             if is_last:
@@ -210,6 +211,7 @@ class Stream:
         except BackendAwayError:
             return  # whoever is back wakes us
         for entry in entries:
+            await self._write_unnumbered()  # an error goes ahead of an ack for what came after it
             if self._end is not None:
                 return
             await self._write_frame(completed(entry, self._service), entry.seq)
