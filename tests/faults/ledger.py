@@ -11,6 +11,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.faults.profile import PATIENCE
 
+MS: Final = " (ms)"  # ends the name of a count that is a time
 NO_CALL: Final = "no-such-call"  # asked for, to hear what comes before the refusal
 
 
@@ -84,6 +85,10 @@ class Ledger:
         if count:
             self.counts[count] += 1
         self.tell()
+
+    def measure(self, what: str, since: float) -> None:
+        """Keep how long something took, from a time of `time.monotonic`."""
+        self.counts[what + MS] = round((time.monotonic() - since) * 1000)
 
     def violate(self, device: str, text: str) -> None:
         """A device was told what it must not be told."""

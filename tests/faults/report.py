@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from tests.faults.ledger import MS
+
 WIDTH: Final = 160  # characters
 # what is in a column of its own; the rest is told in the last one
 COLUMNS: Final = ("calls", "messages", "lost", "doubled", "reported", "resumed", "new calls")
@@ -34,6 +36,7 @@ def table(rows: Sequence[Row]) -> str:
         grid.add_row(str(row.seed), row.fault, *_cells(row.counts))
     if len(rows) > 1:
         total = sum((Counter(row.counts) for row in rows), Counter[str]())
+        total = Counter({name: count for name, count in total.items() if not name.endswith(MS)})
         grid.add_section()
         grid.add_row("", f"{len(rows)} runs", *_cells(total))
     text = StringIO()

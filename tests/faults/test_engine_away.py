@@ -15,7 +15,7 @@ from tests.faults.cluster import Cluster, cluster
 from tests.faults.health import NOT_SERVING, SERVICE, SERVING, turns
 from tests.faults.phone import loyal
 from tests.faults.profile import SEED, SLACK, lasts
-from tests.faults.run import recorded, say
+from tests.faults.run import recorded
 
 REFUSAL_TIMEOUT: Final = 1.5  # s
 RETURN_TIMEOUT: Final = 2.0  # s; then all is as before
@@ -69,7 +69,7 @@ async def test_streams_outlast_the_engine(
             over = asyncio.create_task(lasts(OUTAGE))
             sent = asking.says(0)
             await ledger.until(lambda: sent.is_reported, within=REFUSAL_TIMEOUT + SLACK)
-            say(f"refused after {time.monotonic() - sent.at:.1f} s")
+            ledger.measure("refused after", sent.at)
             assert not sent.is_acknowledged
             await turns(here, SERVICE, NOT_SERVING)
             await turns(here, "", SERVING)
@@ -83,7 +83,7 @@ async def test_streams_outlast_the_engine(
                 replying.says(0)
                 await asking.until("app_message")
                 await turns(here, SERVICE, SERVING)
-            say(f"all is well after {time.monotonic() - back_at:.1f} s")
+            ledger.measure("well after", back_at)
             await asyncio.gather(asking.hangs_up(), replying.until("ended"))
         assert (alice.streams, bob.streams) == (1, 1)
 

@@ -1,17 +1,19 @@
 """What a node that has died leaves to the others."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
-from tests.faults.calls import Part, talk
+from tests.faults.calls import talk
 from tests.faults.cluster import cluster
 from tests.faults.ledger import Ledger
+from tests.faults.part import Part
 from tests.faults.phone import Phone
 from tests.faults.profile import LEASE_TIMEOUT, SLACK, chance, seeds
-from tests.faults.run import recorded, say
+from tests.faults.run import recorded
 
 PAIRS = 5
 RING_TIMEOUT = 5.0  # s; the least there is
@@ -45,10 +47,10 @@ async def test_peers_hear_that_a_node_has_died(seed: int) -> None:
             callee.returns = False
         await dead.kill()
         ledger.note("", "killed", "kills")
-        killed_at = asyncio.get_running_loop().time()
+        killed_at = time.monotonic()
         for asking, _ in calls:
             await asking.until("AWAY", within=LEASE_TIMEOUT + SLACK)
-        say(f"AWAY after {asyncio.get_running_loop().time() - killed_at:.1f} s")
+        ledger.measure("AWAY after", killed_at)
         for (asking, replying), callee in zip(calls, callees, strict=True):
             asking.says(0)
             await callee.comes_back()

@@ -124,7 +124,7 @@ OFFER, TABLET_OFFER, TABLET_END, WON, CANDIDATES, ANSWER, MESSAGE, ALICE_END, BO
         ),
         (
             lambda sent, _: sent.pop(),
-            "bob/phone heard what alice/phone never sent: 4",
+            "bob/phone heard what alice/phone never sent: [4]",
         ),
     ],
 )

@@ -7,8 +7,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final, Self
 
-from tests.faults.calls import Plan, ask, listen, reply
+from tests.faults.calls import ask, listen, reply
 from tests.faults.ledger import Ledger
+from tests.faults.part import Plan
 from tests.faults.phone import Phone
 from tests.faults.profile import NEW_CALL_TIMEOUT, PATIENCE, chance
 

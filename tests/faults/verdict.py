@@ -8,10 +8,10 @@ from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
-from tests.faults.calls import number_of, ufrag_of
 from tests.faults.ledger import NO_CALL, Entry, Heard, Ledger, Noted, Sent, call_of
+from tests.faults.numbers import name_of, sender_of
+from tests.faults.passage import Passage
 
-FORWARDED: Final = ("offer", "answer", "candidates", "app_message")
 # how a call may end that nobody let ring for a minute, and whose people stayed
 ENDS: Final = frozenset({pb.END_REASON_HANGUP, pb.END_REASON_CANCELLED, pb.END_REASON_DECLINED})
 # what a losing device is told, by how the call ended for the caller
@@ -82,11 +82,8 @@ class Case:
         yield from self._check_winner()
         yield from self._check_ends()
         yield from self._check_refusals()
-        for device in self._heard:
-            yield from self._check_presence(device)
-            for sender in self._sent:
-                yield from self._check_forwarded(device, sender)
-        yield from self._check_nothing_lost()
+        yield from self._check_presence()
+        yield from self._check_passages()
 
     def _check_parties(self) -> Iterator[str]:
         for device in self._heard:
@@ -98,7 +95,7 @@ class Case:
         if len(self.winners) > 1:
             yield f"{self.winners} have all won"
         answers = [each for each in self._heard[self.caller] if each.HasField("answer")]
-        answerers = {_sender(answer) for answer in answers}
+        answerers = {sender_of(answer) for answer in answers}
         if answerers != set(self.winners):
             yield f"{self.winners} won, the caller was answered by {answerers}"
 
@@ -128,7 +125,7 @@ class Case:
             if self.winners and device not in (self.caller, *self.winners):
                 expected.reason = pb.END_REASON_ANSWERED_ELSEWHERE
                 expected.ended_by.CopyFrom(_device(self.winners[0]))
-            elif device not in (self.caller, _name(end.ended_by)):
+            elif device not in (self.caller, name_of(end.ended_by)):
                 expected.reason = ELSEWHERE.get(end.reason, end.reason)
             if told != expected:
                 yield f"{device} was told {_line(told)}, not {_line(expected)}"
@@ -146,97 +143,32 @@ class Case:
                 if error.code not in allowed:
                     yield f"{device} was refused: {_line(error)}"
 
-    def _check_presence(self, device: str) -> Iterator[str]:
+    def _check_presence(self) -> Iterator[str]:
         """AWAY and BACK take turns."""
         kinds = (pb.PROGRESS_KIND_AWAY, pb.PROGRESS_KIND_BACK)
-        told = [each.progress.kind for each in self._heard[device] if each.HasField("progress")]
-        stays = [kind for kind in told if kind in kinds]
-        if stays != [kinds[index % 2] for index in range(len(stays))]:
-            yield f"{device} heard {[pb.ProgressKind.Name(kind) for kind in stays]}"
+        for device, heard in self._heard.items():
+            told = [each.progress.kind for each in heard if each.HasField("progress")]
+            stays = [kind for kind in told if kind in kinds]
+            if stays != [kinds[index % 2] for index in range(len(stays))]:
+                yield f"{device} heard {[pb.ProgressKind.Name(kind) for kind in stays]}"
 
-    def _check_forwarded(self, device: str, sender: str) -> Iterator[str]:
-        """What one device sent is heard by another in order, once, and under its name."""
-        sent = {number: entry for entry in self._sent[sender] for number in _numbers(entry.request)}
-        reported = {
-            n for entry in self._sent[sender] if entry.is_reported for n in _numbers(entry.request)
-        }
-        heard: list[int] = []
-        described: set[str] = set()
-        for response in self._heard[device]:
-            if _sender(response) != sender:
-                continue
-            if not _is_by(sender, response):
-                yield f"{device} heard under the name of {sender}: {_line(response)}"
-            described |= _descriptions(response)
-            for ufrag in {line.candidate.split()[-1] for line in response.candidates.candidates}:
-                if ufrag not in described and number_of(ufrag) not in reported:
-                    yield f"{device} heard candidates of {ufrag} before their description"
-            heard += _numbers(response)
-        for number in heard:
-            if number not in sent:
-                yield f"{device} heard what {sender} never sent: {number}"
-        doubled = [number for number, times in Counter(heard).items() if times > 1]
-        self.counts["doubled"] += len(doubled)
-        if doubled:
-            yield f"{device} heard twice of {sender}: {doubled}"
-        in_order = [number for number in heard if number not in reported]
-        if in_order != sorted(in_order):
-            yield f"{device} heard of {sender} in this order: {in_order}"
-        self.counts["messages"] += len(heard)
-        self.counts["reported, arrived"] += len(set(heard) & reported)
+    def _check_passages(self) -> Iterator[str]:
+        """What one device sent is heard by others in order, once, and under its name.
 
-    def _check_nothing_lost(self) -> Iterator[str]:
-        """Between the two that talk everything arrived that the service has accepted."""
-        if len(self.winners) != 1:
-            return
-        pair = (self.caller, self.winners[0])
-        for sender, device in (pair, pair[::-1]):
-            if device in self._gone:
-                continue
-            heard = {
-                number
-                for response in self._heard[device]
-                if _sender(response) == sender
-                for number in _numbers(response)
-            }
-            accepted = [entry.request for entry in self._sent[sender] if entry.is_accepted]
-            lost = [n for request in accepted for n in _numbers(request) if n not in heard]
-            self.counts["lost"] += len(lost)
-            if lost:
-                yield f"{device} never heard of {sender}: {lost}"
-
-
-def _numbers(message: pb.ConnectRequest | pb.ConnectResponse) -> list[int]:
-    """The numbers that a forwarded message carries."""
-    match message.WhichOneof("payload"):
-        case "offer":
-            return [number_of(ufrag_of(message.offer.sdp))]
-        case "answer":
-            return [number_of(ufrag_of(message.answer.sdp))]
-        case "candidates":
-            lines = message.candidates.candidates
-            return [int(line.candidate.split()[0].partition(":")[2]) for line in lines]
-        case "app_message":
-            return [int(message.app_message.body.split()[0])]
-    return []
-
-
-def _descriptions(response: pb.ConnectResponse) -> set[str]:
-    """The ICE generation of the description in a response, if it has one."""
-    sdp = response.offer.sdp or response.answer.sdp
-    return {ufrag_of(sdp)} if sdp else set()
-
-
-def _is_by(sender: str, response: pb.ConnectResponse) -> bool:
-    """Whether what a forwarded message says of its sender is true."""
-    match response.WhichOneof("payload"):
-        case "app_message":
-            return response.app_message.body.split()[1].decode() == sender
-        case "candidates":
-            ufrags = {line.candidate.split()[-1] for line in response.candidates.candidates}
-        case _:
-            ufrags = _descriptions(response)
-    return {ufrag.rpartition("+")[0] for ufrag in ufrags} == {sender}
+        Between the two that talk everything arrives that the service has accepted.
+        """
+        pair = [self.caller, *self.winners]
+        for device, heard in self._heard.items():
+            for sender, sent in self._sent.items():
+                passage = Passage(sender, sent, device, heard)
+                yield from passage.problems()
+                self.counts["messages"] += len(passage.arrived)
+                self.counts["doubled"] += len(passage.doubled)
+                self.counts["reported, arrived"] += len({*passage.arrived} & passage.reported)
+                are_pair = sorted(pair) == sorted([sender, device])
+                if are_pair and device not in self._gone and passage.lost:
+                    self.counts["lost"] += len(passage.lost)
+                    yield f"{device} never heard of {sender}: {passage.lost}"
 
 
 def _has_won(heard: Sequence[pb.ConnectResponse]) -> bool:
@@ -244,14 +176,6 @@ def _has_won(heard: Sequence[pb.ConnectResponse]) -> bool:
         response.HasField("progress") and response.progress.kind == pb.PROGRESS_KIND_WON
         for response in heard
     )
-
-
-def _sender(response: pb.ConnectResponse) -> str:
-    return _name(response.sender) if response.HasField("sender") else ""
-
-
-def _name(device: pb.Device) -> str:
-    return f"{device.user_id}/{device.device_id}"
 
 
 def _device(name: str) -> pb.Device:
