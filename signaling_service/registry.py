@@ -119,7 +119,7 @@ class CallRegistry:
         try:
             snapshots = await self._greet(found)
             backlog = await self._backend.read(found.stream, found.acked)
-        except BackendAwayError:
+        except (BackendAwayError, FencedError):
             self._lose(found.stream)  # nobody is there to use it
             raise
         return Connection(

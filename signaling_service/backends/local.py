@@ -5,7 +5,7 @@ from typing import Final
 
 from signaling_service.backends.base import Sender, StreamId
 from signaling_service.backends.views import key_of
-from signaling_service.core.errors import SessionLostError
+from signaling_service.core.errors import FencedError, SessionLostError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
 
@@ -106,22 +106,26 @@ class LocalStream:
 
 
 class LocalStreams:
-    """The streams that count, by device."""
+    """The streams of this node: those that count, by device, and those that do not any more."""
 
     def __init__(self) -> None:
         self._streams: dict[Device, LocalStream] = {}
-
-    def __len__(self) -> int:
-        return len(self._streams)
+        self._fenced: set[StreamId] = set()  # until they have ended
 
     def all(self) -> list[LocalStream]:
-        """All of them, as they are now."""
+        """All that count, as they are now."""
         return list(self._streams.values())
 
     def get(self, stream: StreamId) -> LocalStream | None:
-        """The stream, unless a newer one of its device is here."""
+        """The stream, if it is here.
+
+        Raises:
+            FencedError: it counts no more. The engine may know nothing of its session then.
+        """
+        if stream in self._fenced:
+            raise FencedError
         found = self._streams.get(stream.device)
-        return found if found is not None and found.id.fence == stream.fence else None
+        return found if found is not None and found.id == stream else None
 
     def of(self, device: Device) -> LocalStream | None:
         """The stream of a device, if it is here."""
@@ -129,32 +133,31 @@ class LocalStreams:
 
     def add(self, stream: LocalStream) -> None:
         """A stream counts from now on; one before it does not."""
-        device = stream.id.device
-        previous = self._streams.get(device)
+        previous = self._streams.get(stream.id.device)
         if previous is not None and previous.id.fence > stream.id.fence:
-            stream.wake()  # it came second, and has lost already
+            self._fence(stream)  # it came second, and has lost already
             return
-        self._streams[device] = stream
+        self._streams[stream.id.device] = stream
         if previous is not None:
-            previous.wake()
+            self._fence(previous)
 
-    def fence(self, device: Device, below: int) -> None:
-        """A stream with a lower fence counts no more: it finds out when it reads."""
+    def fence(self, device: Device, below: int | None = None) -> None:
+        """The stream of a device counts no more, or one with a lower fence."""
         found = self._streams.get(device)
-        if found is not None and found.id.fence < below:
+        if found is not None and (below is None or found.id.fence < below):
             del self._streams[device]
-            found.wake()
-
-    def forget(self, device: Device) -> None:
-        """The session of a device is over, and its stream counts no more."""
-        found = self._streams.pop(device, None)
-        if found is not None:
-            found.wake()
+            self._fence(found)
 
     def remove(self, stream: StreamId) -> None:
         """A stream has ended."""
-        if self.get(stream) is not None:
+        self._fenced.discard(stream)
+        found = self._streams.get(stream.device)
+        if found is not None and found.id == stream:
             del self._streams[stream.device]
+
+    def _fence(self, stream: LocalStream) -> None:
+        self._fenced.add(stream.id)
+        stream.wake()
 
 
 def known_of(stream: LocalStream | None) -> tuple[bytes | int, ...]:

@@ -229,7 +229,7 @@ class Membership:
     async def _catch_up(self, candidates: Sequence[LocalStream]) -> None:
         """Ask for the standing of some streams, and let them know."""
         # one that has ended meanwhile must not be back
-        streams = [stream for stream in candidates if self._streams.get(stream.id) is stream]
+        streams = [one for one in candidates if self._streams.of(one.id.device) is one]
         rows: list[bytes | str | float] = []
         for stream in streams:
             rows += [key_of(stream.id.device), stream.id.fence, *known_of(stream)]

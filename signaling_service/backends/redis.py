@@ -154,7 +154,7 @@ class RedisBackend:
         try:
             reply = await self._run("attach", self._members.node, self._clock.now(), *args)
         except AnswerError as over:
-            self._streams.forget(device)
+            self._streams.fence(device)
             return over_of(over.rest[0])
         except BackendAwayError:
             self._members.abandon(device, attempt)
