@@ -1,15 +1,16 @@
 """Looks on while the machine decides: counts what it visits, and checks every single step."""
 
 import sys
-from collections import Counter
-from typing import Final
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core import call as machine
 from signaling_service.core import relaying
 from signaling_service.core.call import PRESENCE_EVENTS, TRANSITIONS
-from signaling_service.core.errors import RefusedError, StaleCandidateError
+from signaling_service.core.errors import StaleCandidateError
 from signaling_service.core.model import (
     ANSWERED_STATES,
     Call,
@@ -17,6 +18,7 @@ from signaling_service.core.model import (
     Directory,
     Driver,
     Event,
+    Held,
     Outcome,
     State,
 )
@@ -29,30 +31,99 @@ EVERY_VISIT: Final[list[Visit]] = [
     (*row, after) for row, states in TRANSITIONS.items() for after in states
 ]
 CLOCK: Final = Event("deadline")
+STALE: Final = 8  # decisions that may come to nothing while one is written
 ROLES: Final = [pb.RECONNECT_ROLE_OFFER, pb.RECONNECT_ROLE_WAIT]
+
+
+def table(visits: Mapping[Visit, int]) -> list[list[object]]:
+    """Every row of the transition table, to each next state, and how often runs went there."""
+    return [
+        [row[0].value, row[1].name, row[2], row[3].name, visits.get(row, 0)] for row in EVERY_VISIT
+    ]
 
 
 class Journal:
     """Stands where the registry's log stands; what is no error is not written down."""
 
     def __init__(self) -> None:
-        self.failures: list[BaseException | None] = []
+        self._failures: list[BaseException] = []
 
-    def info(self, _event: str, **_fields: object) -> None:
+    def debug(self, _event: str, **_fields: object) -> None:
         """Nothing to see here."""
 
-    def exception(self, _event: str) -> None:
+    info = warning = debug
+
+    def error(self, event: str, **fields: object) -> None:
+        """Something that tests do not do to the service."""
+        self._failures.append(AssertionError(event, fields))
+
+    def exception(self, event: str) -> None:
         """Something broke that only the log hears of."""
-        self.failures.append(sys.exception())
+        self._failures.append(sys.exception() or AssertionError(event))
+
+    def check(self) -> None:
+        """Nothing has been written down; what has been is told once."""
+        failures, self._failures = self._failures, []
+        for failure in failures:
+            raise failure
+
+
+class Seen(NamedTuple):
+    """A decision; `swept` is the call after its deadlines."""
+
+    call: Call | None
+    swept: Call | None
+    event: Event
+    outcome: Outcome
+
+    @property
+    def is_change(self) -> bool:
+        """Whether it changes more than what is relayed."""
+        return _plain(self.call) != _plain(self.outcome.call)
+
+    @property
+    def held(self) -> tuple[Held, ...]:
+        """The candidates that it leaves for the win."""
+        before, after = _held(self.call), _held(self.outcome.call)
+        return after[len(before) :]
+
+    def fits(self, before: Call | None) -> bool:
+        """Whether it went by the call as it was `before`, but for what others have relayed."""
+        if _plain(self.call) != _plain(before) or (
+            self.is_change and _held(self.call) != _held(before)
+        ):
+            return False
+        if self.call is None or before is None or self.event.device is None:
+            return True
+        counts, counts_before = self.call.relay.counts, before.relay.counts
+        return counts.get(self.event.device) == counts_before.get(self.event.device)
+
+    def follows(self, other: "Seen") -> bool:
+        """Whether it goes by what another decision has made."""
+        if other.is_change:
+            return _plain(self.call) == _plain(other.outcome.call)
+        return all(held in _held(self.call) for held in other.held)
+
+
+def check_order(before: Call | None, one: Seen, other: Seen) -> None:
+    """Two decisions at the same time, of a call as it was `before`: as if one came first."""
+    for seen, peer in ((one, other), (other, one)):
+        assert seen.fits(before) or seen.follows(peer), "decided on what there was"
+        if seen.is_change and (peer.is_change or peer.held):
+            assert seen.follows(peer) or peer.follows(seen), "neither is lost"
 
 
 class Observer:
-    """Stands where `handle` stands, and passes everything on to it."""
+    """Stands where `handle` stands, and passes everything on to it.
+
+    A decision counts once it is written: a shared backend may have it made anew.
+    """
 
     def __init__(self) -> None:
         self.visits: Counter[Visit] = Counter()
-        self.refusal: RefusedError | None = None  # of the last request
+        self.last: dict[Device, Seen] = {}  # what was decided of the last request of each
         self.journal = Journal()
+        self._unwritten: deque[Seen] = deque(maxlen=STALE)
         self._attempts: dict[str, int] = {}
 
     def handle(
@@ -64,9 +135,10 @@ class Observer:
         assert _told(outcome) == _told(again), "the same step gives the same answer"
         self._check(call, event, outcome, now)
         swept = machine.handle(call, CLOCK, directory, now, rules).call
-        self._visit(call, swept, event, outcome)
+        seen = Seen(call, swept, event, outcome)
+        self._unwritten.append(seen)
         if event.device is not None and event.kind not in PRESENCE_EVENTS:
-            self.refusal = outcome.refusal
+            self.last[event.device] = seen
         return outcome
 
     def forward(
@@ -75,11 +147,22 @@ class Observer:
         """See `core.relaying.forward`: a short cut to where the machine would have come."""
         outcome = relaying.forward(call, sender, request, now, limits)
         if outcome is not None:
-            self.refusal = None
             event = Event("candidates", sender, 0, request)
             by_the_table = self.handle(call, event, NOBODY, now, Rules(limits=limits))
             assert _told(outcome) == _told(by_the_table)
+            self.written(call, by_the_table.call)
         return outcome
+
+    def written(self, before: Call | None, after: Call | None, _now: float = 0.0) -> None:
+        """What was decided of `before` has taken effect; see `registry.Observe`."""
+        for seen in reversed(self._unwritten):
+            if seen.call is before and seen.outcome.call is after:
+                self._check_advice(seen)
+                self._visit(seen)
+                self._unwritten = deque(
+                    (one for one in self._unwritten if one is not seen), maxlen=STALE
+                )
+                return
 
     def _check(self, call: Call | None, event: Event, outcome: Outcome, now: float) -> None:
         is_due = call is not None and call.deadline <= now
@@ -92,10 +175,10 @@ class Observer:
         if outcome.call is not None:
             assert outcome.call.state is State.ENDED or outcome.call.deadline > now
         _check_ends(call, outcome)
-        self._check_advice(call, event, outcome)
 
-    def _check_advice(self, call: Call | None, event: Event, outcome: Outcome) -> None:
+    def _check_advice(self, seen: Seen) -> None:
         """One side offers, one waits; attempts count up, and from 1 after a CONNECTED."""
+        call, _, event, outcome = seen
         if outcome.call is None or call is None:
             return
         call_id = call.call_id
@@ -113,8 +196,9 @@ class Observer:
             assert sorted(one.role for one in advice.values()) == ROLES
             assert {one.attempt for one in advice.values()} == {self._attempts[call_id]}
 
-    def _visit(self, call: Call | None, swept: Call | None, event: Event, outcome: Outcome) -> None:
-        """Count the rows that this step went through; `swept` is after its deadlines."""
+    def _visit(self, seen: Seen) -> None:
+        """Count the rows that this step went through."""
+        call, swept, event, outcome = seen
         if call is not None and swept is not call:
             self.visits[Driver.CLOCK, call.state, "deadline", _state(swept)] += 1
         if event.device is None or outcome.refusal is not None:
@@ -122,6 +206,15 @@ class Observer:
         row = (_driver(swept, event), _state(swept), event.kind)
         if row in TRANSITIONS:
             self.visits[*row, _state(outcome.call)] += 1
+
+
+def _plain(call: Call | None) -> object:
+    """A call without what relaying changes."""
+    return call and call[:-1]
+
+
+def _held(call: Call | None) -> tuple[Held, ...]:
+    return call.relay.held if call is not None else ()
 
 
 def _state(call: Call | None) -> State:

@@ -22,6 +22,7 @@ from signaling_service.core.model import ANSWERED_STATES, Call, Device, State
 from tests.core.app import App
 from tests.core.names import ALICE, ALICES_PHONE, MALLORY, PHONE, TABLET
 from tests.core.observer import Observer
+from tests.core.service import Embedded, Service
 from tests.core.simulation import Simulation
 
 DEVICES = [ALICE, ALICES_PHONE, PHONE, TABLET, MALLORY]
@@ -47,8 +48,12 @@ class People(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = Simulation(DEVICES, self.observer)
+        self.world = Simulation(DEVICES, self.observer, self.serve())
         self.listening: list[Device] = []
+
+    def serve(self) -> Service:
+        """Start the service that they use."""
+        return Embedded(self.observer)
 
     @initialize(busy=st.sampled_from([*DEVICES, None]), n=number, is_talking=st.booleans())
     def begin(self, busy: Device | None, n: int, is_talking: bool) -> None:  # noqa: FBT001 - drawn
@@ -71,9 +76,9 @@ class People(RuleBasedStateMachine):
             self.world.come_to_rest()
             self.check_rest()
             self.world.leave()
-            assert self.world.leftovers() == []
+            assert self.world.service.leftovers() == []
         finally:
-            self.world.close()
+            self.world.service.close()
 
     def check_rest(self) -> None:
         """What was accepted has arrived, and those who were told of a call know how it is."""

@@ -1,15 +1,13 @@
-"""The service without a server: registry, memory backend, a clock, and apps that use them."""
+"""Apps on devices, and the service that they call each other through: without a server."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Step, StreamId
-from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.errors import FencedError, MailboxFullError, RefusedError
 from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import (
@@ -19,24 +17,17 @@ from signaling_service.core.model import (
     Directory,
     Event,
     Outcome,
+    Side,
     State,
 )
-from signaling_service.core.rules import ENDED_MEMORY, MAX_CALL_AGE, Limits, Rules
-from signaling_service.registry import CallRegistry
-from tests.clock import ManualClock
+from signaling_service.core.rules import ENDED_MEMORY, MAX_CALL_AGE
 from tests.core.app import App, Parties
 from tests.core.names import sdp
-from tests.core.observer import Observer
+from tests.core.observer import Observer, check_order
+from tests.core.service import RULES, Service
 
-T = TypeVar("T")
+Payload = Mapping[str, Any]  # of a request, under the name of its kind
 
-# small, so that runs come to the limits
-RULES: Final = Rules(
-    has_relays=True,
-    limits=Limits(
-        unacked_messages=16, calls_per_device=3, ringing_per_user=3, candidates_per_generation=40
-    ),
-)
 TICK: Final = 0.001  # s; no two streams are lost in the same instant
 UNHEARD_FOR: Final = RULES.resume_window + ENDED_MEMORY
 
@@ -44,36 +35,32 @@ UNHEARD_FOR: Final = RULES.resume_window + ENDED_MEMORY
 class Simulation:
     """Apps on devices, and the service that they call each other through."""
 
-    def __init__(self, devices: list[Device], observer: Observer) -> None:
+    def __init__(self, devices: list[Device], observer: Observer, service: Service) -> None:
         self.observer = observer
-        self.clock = ManualClock(0.0)
-        self.backend = MemoryBackend(self.clock, RULES)
-        self.registry = CallRegistry(self.backend, self.clock, RULES)
+        self.service = service
+        self.clock = service.clock
         self.parties: dict[str, Parties] = {}
         self.apps = {device: App(device, self.parties) for device in devices}
         self.held: dict[str, list[tuple[Device, int, str]]] = {}
         self.offers: dict[str, pb.SdpOffer] = {}
         self._tokens = 0
-        self._loop = asyncio.new_event_loop()
-        self._run(self._start())
 
     # time
 
     def advance(self, seconds: float) -> None:
         """Let time pass, and whatever it brings happen when it is due."""
-        until = self.clock.now() + seconds
-        while self.clock.fire_next(until):
-            for _ in range(3):  # the sweeper wakes, sweeps, and sets its next timer
-                self._loop.call_soon(self._loop.stop)
-                self._loop.run_forever()
-        assert self.observer.journal.failures == []
+        self.service.advance(seconds)
+        self.observer.journal.check()
+        if seconds >= self.service.notices_within:
+            for side in (side for call in self.calls(*ANSWERED_STATES) for side in _sides(call)):
+                assert side.is_away != self.apps[side.device].is_connected, "it is there or away"
 
     # streams
 
     def connect(self, app: App, *, resume: bool) -> None:
         """A new stream; what may be lost on the way is sent again."""
         request = app.hello(resume=resume and app.session_id is not None)
-        connection = self._run(self.registry.connect(app.device, request, lambda: None))
+        connection = self.service.connect(app.device, request)
         lost = self.clock.now() - app.dropped_at >= UNHEARD_FOR and not app.is_connected
         in_flight = app.in_flight
         app.welcome(connection, may_forget=lost)
@@ -88,40 +75,69 @@ class Simulation:
 
     def drop(self, app: App) -> None:
         """Lose the stream."""
-        assert app.stream is not None
-        self._run(self.registry.disconnect(app.stream))
+        self.service.disconnect(_stream(app))
         app.stream = None
         app.dropped_at = self.clock.now()
         self.advance(TICK)
 
+    def cut(self, stream: StreamId) -> None:
+        """A stream is lost, and the service does not notice."""
+        app = self.apps[stream.device]
+        if app.stream == stream:
+            app.stream = None
+            app.dropped_at = self.clock.now()
+            self.advance(TICK)
+
     def read(self, app: App, count: int = 1_000_000) -> None:
         """Let the app process some of what it has to be told."""
-        assert app.stream is not None
-        unacked = self._run(self.registry.read(app.stream, 0))
+        unacked = self.service.read(_stream(app))
         _check_load(unacked)
         for entry in [entry for entry in unacked if entry.seq > app.processed][:count]:
             app.process(entry)
 
     def ack(self, app: App) -> None:
         """Acknowledge what was processed, with no request."""
-        assert app.stream is not None
         request = pb.ConnectRequest(ack=app.processed)
-        self._run(self.registry.dispatch(app.stream, request))
+        self.service.dispatch(_stream(app), request)
         app.confirm(request)
 
     def check_fenced(self, stream: StreamId) -> None:
         """A stream that a newer one has replaced can do nothing."""
         bye = pb.ConnectRequest(seq=1_000_000, call_id="call-0", hangup=pb.Hangup())
-        for action in (self.registry.dispatch(stream, bye), self.registry.read(stream, 0)):
-            with pytest.raises(FencedError):
-                self._run(action)
-        self._run(self.registry.disconnect(stream))
+        with pytest.raises(FencedError):
+            self.service.dispatch(stream, bye)
+        self.service.check_fenced(stream)
+        self.service.disconnect(stream)
 
     # requests
 
     def send(self, app: App, call_id: str, **payload: Any) -> RefusedError | None:
         """Send a request; returns why it was refused, if it was."""
         return self._dispatch(app, app.request(call_id, **payload))
+
+    def send_across(
+        self, *sends: tuple[App, str, Payload], scripts: int
+    ) -> list[RefusedError | None]:
+        """Let two apps send at the same time, about a call each; returns why not, if refused.
+
+        The first request stops halfway, until the second is done.
+        """
+        for app, _, _ in sends:
+            self.read(app)
+            self.ack(app)  # so that there is room for an error
+            self.observer.last.pop(app.device, None)
+        before = {call_id: self.call(call_id) for _, call_id, _ in sends}
+        failovers = self.service.failovers
+        asked = [(app, app.request(call_id, **payload)) for app, call_id, payload in sends]
+        first, second = ((_stream(app), request) for app, request in asked)
+        self.service.dispatch_across(first, second, scripts)
+        one, other = (self.observer.last[app.device] for app, _ in asked)
+        if len(before) == 1 and failovers == self.service.failovers:
+            check_order(before.popitem()[1], one, other)
+        notes = [(*each, seen) for each, seen in zip(asked, (one, other), strict=True)]
+        for app, request, seen in notes[:: -1 if one.follows(other) else 1]:
+            self._note(app, seen.call, request, seen.outcome.refusal)
+        return [one.outcome.refusal, other.outcome.refusal]
 
     def lose(self, app: App, call_id: str, **payload: Any) -> None:
         """Send a request into a stream that is lost before it arrives."""
@@ -130,12 +146,17 @@ class Simulation:
 
     def place(self, app: App, offer: pb.SdpOffer) -> tuple[str, set[Device]]:
         """Send a first offer; returns the id of the call, and the devices that it rings."""
-        call_id = f"call-{len(self.parties)}"
-        self.parties[call_id] = Parties(app.device, offer.recipient_user_id)
-        self.offers[call_id] = offer
+        call_id = self.announce(app, offer)
         self.send(app, call_id, offer=offer)
         call = self.call(call_id)
         return call_id, set(call.legs) if call is not None else set()
+
+    def announce(self, app: App, offer: pb.SdpOffer) -> str:
+        """The id of a call that is to begin."""
+        call_id = f"call-{len(self.parties)}"
+        self.parties[call_id] = Parties(app.device, offer.recipient_user_id)
+        self.offers[call_id] = offer
+        return call_id
 
     def token(self, app: App, prefix: str = "") -> str:
         """A text that names its sender, and no other like it."""
@@ -153,14 +174,13 @@ class Simulation:
         def decide(call: Call | None, directory: Directory, now: float) -> Outcome:
             return self.observer.handle(call, event, directory, now, RULES)
 
-        self._run(self.backend.apply(Step(call_id, decide)))
+        self.service.happen(Step(call_id, decide))
 
     # what there is
 
     def call(self, call_id: str) -> Call | None:
         """The call, if the service knows of one."""
-        calls: dict[str, Call] = vars(self.backend)["_calls"]
-        return calls.get(call_id)
+        return self.service.call(call_id)
 
     def calls(self, *states: State) -> list[Call]:
         """The calls in one of these states, in the order of their ids."""
@@ -173,8 +193,7 @@ class Simulation:
 
     def sides(self, call: Call) -> list[App]:
         """The connected apps of the caller and, once answered, of the callee."""
-        sides = [side.device for side in (call.caller, call.callee) if side is not None]
-        return self.connected(sides)
+        return self.connected([side.device for side in _sides(call)])
 
     def legs(self, call: Call) -> list[App]:
         """The connected apps that may still answer."""
@@ -199,42 +218,34 @@ class Simulation:
         for seconds in (RULES.resume_window, ENDED_MEMORY, ENDED_MEMORY, MAX_CALL_AGE):
             self.advance(seconds + 1)
 
-    def leftovers(self) -> list[str]:
-        """What is left of it."""
-        stores = vars(self.backend).items()
-        left = [name for name, store in stores if isinstance(store, dict | list) and store]
-        return left + (["a timer"] if self.clock.next_at is not None else [])
-
-    def close(self) -> None:
-        """Stop, and leave nothing running."""
-        self._run(self.registry.close())
-        self._loop.close()
-
-    async def _start(self) -> None:
-        self.registry.start()
-
-    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(coroutine)
-
     def _dispatch(self, app: App, request: pb.ConnectRequest) -> RefusedError | None:
-        assert app.stream is not None
         before = self.call(request.call_id)
-        self.observer.refusal = None
+        failovers = self.service.failovers
+        self.observer.last.pop(app.device, None)
         try:
-            self._run(self.registry.dispatch(app.stream, request))
+            self.service.dispatch(_stream(app), request)
         except MailboxFullError:
             self.read(app)
             self.ack(app)
-            self._run(self.registry.dispatch(app.stream, request))
+            self.service.dispatch(_stream(app), request)
+        seen = self.observer.last.get(app.device)
+        refusal = seen.outcome.refusal if seen is not None else None
+        if seen is not None and failovers == self.service.failovers:
+            assert seen.fits(before), "decided on what there is"
+        self._note(app, before, request, refusal)
+        return refusal
+
+    def _note(
+        self, app: App, call: Call | None, request: pb.ConnectRequest, refusal: RefusedError | None
+    ) -> None:
+        """Note what comes of a request; `call` is how it found the call."""
         app.confirm(request)
-        refusal = self.observer.refusal
         if refusal is not None:
             app.refused[request.seq] = refusal.message(request.seq)
             if refusal.ended is not None:
                 assert app.ended.get(request.call_id, refusal.ended) == refusal.ended, "one truth"
-        if before is not None:
-            self._expect(app, before, request, refusal)
-        return refusal
+        if call is not None:
+            self._expect(app, call, request, refusal)
 
     def _expect(
         self, app: App, call: Call, request: pb.ConnectRequest, refusal: RefusedError | None
@@ -271,6 +282,15 @@ class Simulation:
                 if sessions.get(sender) == session:
                     receiver = app.device if sender == caller else caller
                     self.apps[receiver].expected.append(token)
+
+
+def _stream(app: App) -> StreamId:
+    assert app.stream is not None
+    return app.stream
+
+
+def _sides(call: Call) -> list[Side]:
+    return [side for side in (call.caller, call.callee) if side is not None]
 
 
 def _check_load(unacked: Sequence[Entry]) -> None:

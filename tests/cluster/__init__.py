@@ -1,0 +1,1 @@
+"""Nodes that share an engine, driven by the machine of the core."""
