@@ -12,6 +12,7 @@ from signaling_service.app import App
 from signaling_service.config import LimitSettings, Settings
 from tests.clock import ManualClock
 from tests.devices import User
+from tests.faults.report import PROPERTY, Row, table
 from tests.shared import ONE_NODE, shared_cell
 from tests.valkey import Valkey
 
@@ -29,12 +30,15 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print how often the machine's runs went through each row of the transition table."""
-    for report in terminalreporter.stats.get("passed", []):
-        for rows in (value for name, value in report.user_properties if name == "visits"):
-            terminalreporter.section("visits of the transition table")
-            for driver, before, kind, after, count in rows:
-                terminalreporter.line(f"{driver:9}{before:13}{kind:17}{after:13}{count:7}")
+    """Print how often the machines' runs went through each row, and what fault runs counted."""
+    reports = [each for several in terminalreporter.stats.values() for each in several]
+    noted = [pair for report in reports for pair in getattr(report, "user_properties", ())]
+    for rows in (value for name, value in noted if name == "visits"):
+        terminalreporter.section("visits of the transition table")
+        for driver, before, kind, after, count in rows:
+            terminalreporter.line(f"{driver:9}{before:13}{kind:17}{after:13}{count:7}")
+    if runs := [Row(*value) for name, value in noted if name == PROPERTY]:
+        terminalreporter.write_line(table(runs))
 
 
 @pytest.fixture

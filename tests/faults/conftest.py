@@ -1,4 +1,4 @@
-"""Tables of what the fault runs have counted, when they are asked for by name."""
+"""Two nodes for tests in which none dies, and what the fault runs have counted."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -7,10 +7,8 @@ import pytest
 
 from signaling_service.app import App
 from signaling_service.config import LimitSettings, Settings
-from tests.faults.report import ROWS, Row, table
+from tests.faults.report import PROPERTY, ROWS
 from tests.valkey import Valkey
-
-PROPERTY = "fault run"
 
 
 @pytest.fixture(autouse=True)
@@ -32,16 +30,3 @@ async def addresses(valkey: Valkey) -> AsyncIterator[tuple[str, str]]:
     )
     async with App(settings) as one, App(settings) as other:
         yield one.address, other.address
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print a line for each run."""
-    reports = [report for each in terminalreporter.stats.values() for report in each]
-    found = [
-        value
-        for report in reports
-        for name, value in getattr(report, "user_properties", ())
-        if name == PROPERTY
-    ]
-    if found:
-        terminalreporter.write_line(table([Row(*value) for value in found]))

@@ -11,6 +11,7 @@ from rich.table import Table
 from tests.faults.ledger import MS
 
 WIDTH: Final = 160  # characters
+PROPERTY: Final = "fault run"  # of a test's report: a row
 # what is in a column of its own; the rest is told in the last one
 COLUMNS: Final = ("calls", "messages", "lost", "doubled", "reported", "resumed", "new calls")
 
