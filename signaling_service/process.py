@@ -57,6 +57,7 @@ def signals_wait() -> Iterator[None]:
 def choose_experiments() -> None:
     """Set gRPC up for this process and those it starts; before it is imported."""
     os.environ.setdefault("GRPC_EXPERIMENTS", GRPC_EXPERIMENTS)
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its notes on stderr are no JSON
 
 
 def event_loop() -> asyncio.Runner:

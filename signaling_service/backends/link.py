@@ -94,13 +94,15 @@ class Link:
         self._error = ""  # why the last attempt failed
         self._is_closing = False
         self._is_missed = False  # its absence was told
+        self._is_in_doubt = False  # a reply was lost, and what it would have told
         self.is_away = True
         self.offset: float | None = None  # the engine's time less `time.monotonic`
 
     async def start(self, tell: Callable[[bool], None]) -> None:
         """Connect, if the engine is there.
 
-        `tell` is called with False when it does not answer, with True once it does again.
+        `tell` is called with False when it does not answer, with True once it does again,
+        and also when replies have been lost.
 
         Raises:
             WrongBackendError: it is there, and cannot be used.
@@ -184,6 +186,7 @@ class Link:
             replies = await self._execute(client, self._sent, self._replicas)
         except (exceptions.RedisError, OSError) as error:
             self._error = type(error).__name__
+            self._is_in_doubt = True
             await self._disconnect()
             return False
         except Exception as error:  # whoever waits is told in time, and others go on
@@ -191,9 +194,11 @@ class Link:
             self._error = type(error).__name__
             return False
         if replies is None:
+            self._is_in_doubt = True
             return False
         settled = [self._settle(*each) for each in zip(self._sent, replies, strict=True)]
         if all(settled):
+            self._reassure()
             return True
         await self._disconnect()  # whoever says so may not be the one to ask
         return False
@@ -290,6 +295,12 @@ class Link:
         self._is_missed = True
         log.error("backend_away", error=error)
         self._tell(False)  # noqa: FBT003 - a state
+
+    def _reassure(self) -> None:
+        """Replies come again: whoever relies on them looks at what may have been missed."""
+        if self._is_in_doubt and not self.is_away:
+            self._is_in_doubt = False
+            self._tell(True)  # noqa: FBT003 - a state
 
     def _is_back(self) -> None:
         if self.is_away:

@@ -26,8 +26,8 @@ from signaling_service.core.errors import BackendAwayError
 from signaling_service.core.model import Device
 
 NODE_BYTES: Final = 8  # no two nodes have the same name
-LEASE: Final = 9.0  # s; peers of a dead node's devices hear of it within ten
-BEATS: Final = 3  # of a lease; two may be missed
+LEASE: Final = 8.0  # s; peers of a dead node's devices hear of it within ten, a sweep later
+BEATS: Final = 4  # of a lease; two may be missed
 PROBE_PAUSE: Final = 0.25  # s; while the engine is away
 LISTEN_FOR: Final = 2  # s; one wait for hints
 LISTEN_TIMEOUT: Final = LISTEN_FOR + 1.0  # s; then the connection is dead

@@ -319,6 +319,25 @@ async def test_reply_that_is_lost_is_asked_for_again(nodes: Nodes, proxy: Proxy)
     assert again.hello.received == 2
 
 
+async def test_what_a_lost_reply_would_have_told_is_found_out(nodes: Nodes, proxy: Proxy) -> None:
+    """A call rings out, and the node that did it does not hear that it has: its streams do."""
+    here, _ = nodes
+    alice, phone = await a_ringing_call(here)
+    await here.advance(61)
+    before = [len(await stream.read()) for stream in (alice, phone)]
+    proxy.swallow()
+    ringing_out = asyncio.create_task(step_of(here, CALL_ID, CLOCK))
+    await proxy.swallowed()
+    proxy.cut()
+    await ringing_out
+
+    for stream, count in zip((alice, phone), before, strict=True):
+        while not (entries := await stream.read(count)):
+            stream.woken.clear()
+            await stream.woken.wait()
+        assert kinds(entries) == ["ended"]
+
+
 async def test_restart_loses_nothing(nodes: Nodes, engine: Valkey) -> None:
     """Scripts are gone, what is stored is not."""
     alice, phone = await a_call(nodes)
