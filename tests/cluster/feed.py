@@ -45,4 +45,5 @@ class Feed:
     def ack(self, seq: int) -> None:
         """The device has acknowledged what it was sent, up to `seq`."""
         self.acked = max(self.acked, seq)
+        self.sent = max(self.sent, seq)  # before it was opened again
         self.unacked = [entry for entry in self.unacked if entry.seq > self.acked]
