@@ -162,8 +162,11 @@ class Cluster:
     # time
 
     def advance(self, seconds: float) -> None:
-        """See `Service`: one of the nodes knows what is due."""
-        end = self.clock.now() + seconds
+        """See `Service`: one of the nodes knows what is due.
+
+        If one dies over it, time goes on until another has done what was left.
+        """
+        end, failovers = self.clock.now() + seconds, self.failovers
         if seconds >= SWEEP_INTERVAL:
             self._sweep()
         while self.clock.fire_next(end):
@@ -171,6 +174,8 @@ class Cluster:
             if any(node.is_dead for node in self._nodes):
                 self._recover()
                 self._sweep()
+        if failovers != self.failovers:
+            self.advance(TAKEOVER)
 
     def _sweep(self) -> None:
         """Let a node look at what is due; if it dies meanwhile, another one."""

@@ -4,9 +4,11 @@ The machine of the core drives two nodes, all but their gRPC, on a real engine a
 that stands still; it expects of them just what it expects of one node.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partialmethod
 from itertools import cycle
+from typing import ClassVar
 
 import pytest
 from hypothesis import settings
@@ -42,8 +44,8 @@ class DevicesOfTwoNodes(Devices):
     """The same people; what they use is less simple."""
 
     observer = Observer()
-    runs = 0
-    valkey: Valkey
+    counts: ClassVar = Counter[str]()
+    valkey: ClassVar[Valkey]
 
     def serve(self) -> Service:
         """Start two nodes."""
@@ -64,7 +66,7 @@ class DevicesOfTwoNodes(Devices):
         route: list[int],
     ) -> None:
         """As ever; streams are opened along `route`."""
-        type(self).runs += 1
+        self.counts["runs"] += 1
         self.cluster.route = cycle(route)
         super().begin(busy, n, is_talking)
 
@@ -155,6 +157,7 @@ class DevicesOfTwoNodes(Devices):
     @rule(n=node)
     def die(self, n: int) -> None:
         """A node dies without a word, and its devices have to come back."""
+        self.counts["deaths"] += 1
         for stream in self.cluster.kill(n):
             self.world.cut(stream)
 
@@ -163,6 +166,11 @@ class DevicesOfTwoNodes(Devices):
     def die_soon(self, n: int, scripts: int) -> None:
         """A node is to die in the middle of something; its devices come back at once."""
         self.cluster.doom(n, scripts)
+
+    def teardown(self) -> None:
+        """As ever."""
+        self.counts["deaths halfway"] += self.cluster.failovers
+        super().teardown()
 
 
 async def _see_nothing(*_: object) -> None:
@@ -190,7 +198,7 @@ def test_promises_hold_on_two_nodes(
         patch.setattr(Membership, "may_bury", True)  # whose lease ends here is dead
         few = settings(max_examples=settings().max_examples // 12, stateful_step_count=60)
         run_state_machine_as_test(machine, settings=few)
-    runs = ["runs", "two nodes", "one engine", "", machine.runs]
-    record_property("visits", [runs, *table(machine.observer.visits)])
+    counts = [["on two", "nodes", what, "", count] for what, count in machine.counts.items()]
+    record_property("visits", [*counts, *table(machine.observer.visits)])
 
     assert sum(machine.observer.visits.values()) > 0

@@ -88,21 +88,24 @@ class Seen(NamedTuple):
         return after[len(before) :]
 
     def fits(self, before: Call | None) -> bool:
-        """Whether it went by the call as it was `before`, but for what others have relayed."""
-        if _plain(self.call) != _plain(before) or (
-            self.is_change and _held(self.call) != _held(before)
-        ):
+        """Whether it went by the call as it was `before`, but for what does not concern it."""
+        if _plain(self.call) != _plain(before):
             return False
-        if self.call is None or before is None or self.event.device is None:
-            return True
-        counts, counts_before = self.call.relay.counts, before.relay.counts
-        return counts.get(self.event.device) == counts_before.get(self.event.device)
+        if self.is_change:
+            return _held(self.call) == _held(before)
+        was, made = self._count(self.call), self._count(self.outcome.call)
+        return was == made or was == self._count(before)
+
+    def _count(self, call: Call | None) -> int:
+        """How many candidates its device has sent."""
+        device = self.event.device
+        return call.relay.counts.get(device, 0) if call is not None and device is not None else 0
 
     def follows(self, other: "Seen") -> bool:
         """Whether it goes by what another decision has made."""
         if other.is_change:
             return _plain(self.call) == _plain(other.outcome.call)
-        return all(held in _held(self.call) for held in other.held)
+        return bool(other.held) and all(held in _held(self.call) for held in other.held)
 
 
 def check_order(before: Call | None, one: Seen, other: Seen) -> None:
