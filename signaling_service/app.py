@@ -2,11 +2,18 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import grpc
 import structlog
 
+from signaling_service.auth.authenticator import Authenticator
+from signaling_service.auth.key_url import UrlKeys
+from signaling_service.auth.keys import FileKeys, KeySource
+from signaling_service.auth.throttle import Throttle
+from signaling_service.auth.tokens import TokenVerifier
 from signaling_service.backends.base import Backend
 from signaling_service.backends.link import WrongBackendError
 from signaling_service.backends.memory import MemoryBackend
@@ -19,10 +26,12 @@ from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.metrics import Metrics
 from signaling_service.process import Stop
 from signaling_service.registry import CallRegistry
+from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
+from signaling_service.transport.tls import Certificates
 from signaling_service.transport.writes import WriteWatch
 
 STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
@@ -44,15 +53,20 @@ class App:
         self._registry = CallRegistry(self._backend, clock, rules, self.metrics.observe)
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
-        service = Service(self._registry, clock, rules, settings.limits.rates, ice, self._writes)
+        self._authenticator = _authenticator(settings, clock, self._backend)
+        pacing = Pacing(settings.limits.rates, clock.now)
+        service = Service(
+            self._registry, clock, rules, pacing, ice, self._authenticator, self._writes
+        )
         servicer = SignalingServicer(service, self._streams, settings.limits.request_metadata_bytes)
         self._server = Server(
             servicer,
             settings.limits,
-            reflect=settings.reflection,
+            reflect=settings.reflects,
             share_port=settings.workers > 1,
         )
         self.address = ""
+        self.service_address = ""
 
     async def __aenter__(self) -> Self:
         try:
@@ -61,11 +75,13 @@ class App:
             self._close()
             raise SettingError("backend", str(error)) from error
         try:
-            self.address = await self._server.start(self._settings.listen)
-        except OSError as error:
+            self._listen()
+        except SettingError:
             await self._backend.close()
             self._close()
-            raise SettingError("listen", str(error)) from error
+            raise
+        await self._authenticator.start()
+        await self._server.start()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.start()
         self._registry.start()
@@ -74,8 +90,25 @@ class App:
             address=self.address,
             backend=self._settings.backend_name,
             metrics=self.metrics.address or "off",
+            **({"service_address": self.service_address} if self.service_address else {}),
         )
         return self
+
+    def _listen(self) -> None:
+        """Take the addresses that are wanted; devices come once the server starts."""
+        settings = self._settings
+        public, internal = _doors(settings)
+        for name, credentials in (("listen", public), ("service_listen", internal)):
+            if (where := getattr(settings, name)) is None:
+                continue
+            try:
+                address = self._server.add_port(where, credentials)
+            except OSError as error:
+                raise SettingError(name, str(error)) from error
+            if name == "listen":
+                self.address = address
+            else:
+                self.service_address = address
 
     async def __aexit__(
         self,
@@ -128,6 +161,46 @@ def _backend(settings: Settings, clock: Clock, rules: Rules) -> Backend:
     if location is None:
         return MemoryBackend(clock, rules)
     return RedisBackend(location, clock, rules, clock.follow)
+
+
+def _authenticator(settings: Settings, clock: Clock, backend: Backend) -> Authenticator:
+    throttle = Throttle(backend.take, clock)
+    names, proxies = settings.tls_service_name, settings.trusted_proxies
+    if not settings.takes_tokens:
+        return Authenticator(None, throttle, names, proxies)
+    keys = _keys(settings.jwt_keys or "", clock)
+    tokens = TokenVerifier(keys, settings.jwt_issuer or "", settings.jwt_audience or "", clock)
+    return Authenticator(tokens, throttle, names, proxies)
+
+
+def _keys(where: str, clock: Clock) -> KeySource:
+    if where.startswith(("https:", "http:")):
+        return UrlKeys(where, clock)
+    try:
+        return FileKeys(Path(where))
+    except OSError as error:
+        raise SettingError("jwt_keys", str(error.strerror)) from error
+    except ValueError as error:
+        raise SettingError("jwt_keys", str(error)) from error
+
+
+Door = grpc.ServerCredentials | None
+
+
+def _doors(settings: Settings) -> tuple[Door, Door]:
+    """TLS of the public address, and of the one for services."""
+    cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
+    if cert is None or key is None:
+        return None, None
+    is_separate = settings.service_listen is not None
+    try:
+        internal = Certificates(cert, key, client_ca).credentials()
+        public = Certificates(cert, key).credentials() if is_separate else internal
+    except OSError as error:
+        raise SettingError("tls_cert", f"{error.filename}: {error.strerror}") from error
+    except (ValueError, TypeError) as error:
+        raise SettingError("tls_cert", str(error)) from error
+    return public, internal
 
 
 def _ice(settings: Settings, clock: Clock) -> IceProvider:

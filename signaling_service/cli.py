@@ -29,7 +29,17 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     listen: options.Listen = "127.0.0.1:50051",
     workers: options.Workers = 1,
     backend: options.Backend = "memory",
-    auth: options.Auth = "dev",
+    auth: options.Auth = None,
+    jwt_keys: options.JwtKeys = None,
+    jwt_issuer: options.JwtIssuer = None,
+    jwt_audience: options.JwtAudience = None,
+    tls_cert: options.TlsCert = None,
+    tls_key: options.TlsKey = None,
+    tls_client_ca: options.TlsClientCa = None,
+    tls_service_name: options.TlsServiceName = None,
+    service_listen: options.ServiceListen = None,
+    plaintext: options.Plaintext = False,
+    trusted_proxies: options.TrustedProxies = None,
     ring_timeout: options.RingTimeout = 60,
     resume_window: options.ResumeWindow = 120,
     turn_url: options.TurnUrl = None,
@@ -39,7 +49,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     ice_endpoint_token_file: options.IceEndpointTokenFile = None,
     drain_deadline: options.DrainDeadline = 15,
     metrics_listen: options.MetricsListen = "127.0.0.1:9464",
-    reflection: options.Reflection = True,
+    reflection: options.Reflection = None,
 ) -> None:
     """Run a node until SIGTERM; with [b]--workers[/b] several, as one service.
 
@@ -49,7 +59,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     chosen = dict(locals())
     process.choose_experiments()
     process.log_to_stderr()
-    _run({**chosen, "turn_url": tuple(turn_url or ())})
+    _run(chosen)
 
 
 def _run(options: dict[str, Any]) -> None:

@@ -1,86 +1,22 @@
 """Settings: what an operator may choose, from options and `SIGNALING_…` variables."""
 
 import ipaddress
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from signaling_service.auth.address import Network
 from signaling_service.backends.location import Location
-from signaling_service.core.rules import ENDED_MEMORY, Limits, Rules
+from signaling_service.core.rules import Rules
 from signaling_service.ice import TURN_SCHEMES, TurnRest
-from signaling_service.transport.pacing import Rate, Rates
+from signaling_service.limits import LIMIT_PREFIX, LimitSettings, Seconds
 
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
 MAX_PORT: Final = 65535
-LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
 MAX_WORKERS: Final = 64  # more cores than one port is worth
-
-_LIMITS: Final = Limits()
-_RATES: Final = Rates()
-
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(gt=0)]
-PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class LimitSettings(BaseSettings):
-    """Limits, each from `SIGNALING_LIMIT_<NAME>`; counts, bytes or seconds as the name says."""
-
-    model_config = SettingsConfigDict(env_prefix=LIMIT_PREFIX, frozen=True, extra="forbid")
-
-    message_bytes: Count = _LIMITS.message_bytes
-    sdp_bytes: Count = _LIMITS.sdp_bytes
-    candidate_bytes: Count = _LIMITS.candidate_bytes
-    candidates_per_message: Count = _LIMITS.candidates_per_message
-    candidates_per_generation: Count = _LIMITS.candidates_per_generation
-    app_message_bytes: Count = _LIMITS.app_message_bytes
-    metadata_bytes: Count = _LIMITS.metadata_bytes
-    calls_per_device: Count = _LIMITS.calls_per_device
-    ringing_per_user: Count = _LIMITS.ringing_per_user
-    devices_per_user: Count = _LIMITS.devices_per_user
-    unacked_messages: Count = _LIMITS.unacked_messages
-    unacked_bytes: Count = _LIMITS.unacked_bytes
-    offers_per_second: PerSecond = _RATES.offers.per_second
-    offers_burst: Count = int(_RATES.offers.burst)
-    candidates_per_second: PerSecond = _RATES.candidates.per_second
-    candidates_burst: Count = int(_RATES.candidates.burst)
-    others_per_second: PerSecond = _RATES.others.per_second
-    others_burst: Count = int(_RATES.others.burst)
-    streams_per_connection: Count = 100
-    request_metadata_bytes: Count = 8 * 1024
-    keepalive_seconds: Seconds = 15  # a ping after this long without traffic
-    keepalive_timeout_seconds: Seconds = 5  # dead, if it is not answered
-    client_ping_seconds: Seconds = 10  # a client may ping this often
-    stuck_write_seconds: Seconds = 10
-    connection_age_seconds: Seconds = 4 * 3600
-    ended_call_seconds: Seconds = ENDED_MEMORY  # so long a late request hears how its call ended
-
-    @model_validator(mode="after")
-    def _no_unknown_variable(self) -> Self:
-        known = {LIMIT_PREFIX + name.upper() for name in type(self).model_fields}
-        unknown = [name for name in os.environ if name.startswith(LIMIT_PREFIX)]
-        if wrong := sorted({name.upper() for name in unknown} - known):
-            names = ", ".join(sorted(known))
-            raise ValueError(f"there is no {', '.join(wrong)}; the limits are {names}")
-        return self
-
-    @property
-    def rates(self) -> Rates:
-        """How fast a device may send."""
-        return Rates(
-            offers=Rate(self.offers_per_second, self.offers_burst),
-            candidates=Rate(self.candidates_per_second, self.candidates_burst),
-            others=Rate(self.others_per_second, self.others_burst),
-        )
-
-    @property
-    def core(self) -> Limits:
-        """The limits that the call machine knows."""
-        return Limits(**{name: getattr(self, name) for name in Limits.__dataclass_fields__})
+LOOPBACK_URLS: Final = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 
 class Settings(BaseModel):
@@ -92,7 +28,17 @@ class Settings(BaseModel):
     listen: str = "127.0.0.1:50051"
     workers: Annotated[int, Field(ge=1, le=MAX_WORKERS)] = 1
     backend: str = "memory"
-    auth: Literal["dev"] = "dev"
+    auth: Literal["dev", "jwt"] | None = None  # None: dev on loopback, jwt elsewhere
+    jwt_keys: str | None = None
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    tls_service_name: tuple[str, ...] = ()
+    service_listen: str | None = None
+    plaintext: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
     turn_url: tuple[str, ...] = ()
     turn_secret_file: Path | None = None
     turn_ttl: Seconds = 3600
@@ -102,7 +48,7 @@ class Settings(BaseModel):
     resume_window: Seconds = 120
     drain_deadline: Seconds = 15
     metrics_listen: str = METRICS_LISTEN
-    reflection: bool = True
+    reflection: bool | None = None  # None: with dev credentials
     limits: LimitSettings = Field(default_factory=LimitSettings)
 
     @field_validator("metrics_listen")
@@ -112,13 +58,25 @@ class Settings(BaseModel):
             _host_and_port(listen)
         return listen
 
-    @field_validator("listen")
+    @field_validator("listen", "service_listen")
     @classmethod
-    def _check_listen(cls, listen: str) -> str:
-        host, _ = _host_and_port(listen)
-        if not _is_loopback(host):
-            raise ValueError(f"{host!r} is not loopback, and dev credentials are anybody's")
+    def _check_listen(cls, listen: str | None) -> str | None:
+        if listen is not None:
+            _host_and_port(listen)
         return listen
+
+    @field_validator("turn_url", "tls_service_name", "trusted_proxies", mode="before")
+    @classmethod
+    def _take_list(cls, values: object) -> object:
+        """As a command line has it: a list, or nothing."""
+        return () if values is None else values
+
+    @field_validator("jwt_keys")
+    @classmethod
+    def _check_jwt_keys(cls, keys: str | None) -> str | None:
+        if keys is not None and keys.startswith("http:") and not keys.startswith(LOOPBACK_URLS):
+            raise ValueError("http is for loopback; what comes over https can be trusted")
+        return keys
 
     @field_validator("backend")
     @classmethod
@@ -141,6 +99,39 @@ class Settings(BaseModel):
         if url is not None and not url.startswith(("https://", "http://127.0.0.1")):
             raise ValueError(f"{url!r} does not start with https://")
         return url
+
+    @model_validator(mode="after")
+    def _credentials_fit_together(self) -> Self:
+        host, _ = self.listen_address()
+        if self.auth == "dev" and not _is_loopback(host):
+            text = f"{host!r} is not loopback, and dev credentials are anybody's"
+            raise ValueError(f"{_option('listen')}: {text}")
+        for name in ("jwt_keys", "jwt_issuer", "jwt_audience"):
+            is_given = bool(getattr(self, name))
+            if self.takes_tokens and not is_given:
+                raise ValueError(f"{_option(name)}: is needed for tokens (--auth jwt)")
+            if is_given and not self.takes_tokens:
+                raise ValueError(f"{_option(name)}: is of no use with dev credentials")
+        return self
+
+    @model_validator(mode="after")
+    def _doors_fit_together(self) -> Self:
+        for name, other in (
+            ("tls_cert", "tls_key"),
+            ("tls_key", "tls_cert"),
+            ("tls_client_ca", "tls_cert"),
+            ("service_listen", "tls_client_ca"),
+            ("tls_service_name", "tls_client_ca"),
+        ):
+            if getattr(self, name) and not getattr(self, other):
+                raise ValueError(f"{_option(name)}: needs {_option(other)}")
+        host, _ = self.listen_address()
+        if self.plaintext and self.tls_cert:
+            raise ValueError(f"{_option('plaintext')}: contradicts {_option('tls_cert')}")
+        if not (self.plaintext or self.tls_cert or _is_loopback(host)):
+            text = f"{host!r} is not loopback: it is needed, or --plaintext behind a TLS proxy"
+            raise ValueError(f"{_option('tls_cert')}: {text}")
+        return self
 
     @model_validator(mode="after")
     def _servers_fit_together(self) -> Self:
@@ -169,6 +160,18 @@ class Settings(BaseModel):
         if where is not None and where[1] > MAX_PORT:
             raise ValueError(f"{_option('metrics_listen')}: {self.workers} workers need more ports")
         return self
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether devices come in by token: else they are who they say they are."""
+        if self.auth is None:
+            return not _is_loopback(self.listen_address()[0])
+        return self.auth == "jwt"
+
+    @property
+    def reflects(self) -> bool:
+        """Whether clients may ask for the protocol's description."""
+        return not self.takes_tokens if self.reflection is None else self.reflection
 
     def listen_address(self) -> tuple[str, int]:
         """Where to listen: host and port."""

@@ -9,7 +9,8 @@ import pytest_asyncio
 from hypothesis import HealthCheck, settings
 
 from signaling_service.app import App
-from signaling_service.config import LimitSettings, Settings
+from signaling_service.config import Settings
+from signaling_service.limits import LimitSettings
 from tests.clock import ManualClock
 from tests.devices import User
 from tests.faults.report import PROPERTY, Row, table

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from signaling_service.config import LimitSettings, Settings, explain
+from signaling_service.config import Settings, explain
+from signaling_service.core.buckets import Rate
 from signaling_service.core.rules import Limits, Rules
-from signaling_service.transport.pacing import Rate, Rates
+from signaling_service.limits import LimitSettings
+from signaling_service.transport.pacing import Rates
 
 
 def complaints(**options: Any) -> list[str]:
@@ -25,7 +27,7 @@ def test_defaults() -> None:
     assert settings.listen == "127.0.0.1:50051"
     assert (settings.ring_timeout, settings.resume_window) == (60, 120)
     assert (settings.drain_deadline, settings.turn_ttl) == (15, 3600)
-    assert settings.reflection
+    assert settings.reflects
     assert settings.rules() == Rules(
         ring_timeout=60, resume_window=120, has_relays=False, limits=Limits()
     )
@@ -68,7 +70,7 @@ def test_loopback(listen: str) -> None:
 @pytest.mark.parametrize("listen", ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:1", "example.org:1"])
 def test_dev_credentials_stay_on_loopback(listen: str) -> None:
     """And nowhere else."""
-    (line,) = complaints(listen=listen)
+    (line,) = complaints(listen=listen, auth="dev", plaintext=True)
 
     assert line.startswith("--listen (SIGNALING_LISTEN): ")
     assert line.endswith("is not loopback, and dev credentials are anybody's")

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.core.buckets import Rate
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Outcome
 
@@ -162,6 +163,9 @@ class Backend(Protocol):
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """What the device has to be sent above seq `after`, in order."""
+
+    async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
+        """Take a token of a bucket that all nodes share: see `TokenBucket.take`."""
 
     async def due(self) -> Due:
         """The calls with a passed deadline, the sessions whose window is over, streams to tell of.

@@ -19,6 +19,7 @@ from signaling_service.backends.base import (
 )
 from signaling_service.backends.records import Departed, Session, UserRecord
 from signaling_service.clock import Clock
+from signaling_service.core.buckets import Buckets, Rate
 from signaling_service.core.errors import FencedError, MailboxFullError, TooManyDevicesError
 from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import Call, Delivery, Device, State
@@ -37,6 +38,7 @@ class MemoryBackend:
         self._calls: dict[str, Call] = {}
         self._users: dict[str, UserRecord] = {}
         self._departed: dict[Device, Departed] = {}
+        self._buckets: Buckets[str] = Buckets()
         self._fences = 0
         # (when, call or device): an entry that no longer holds is passed over
         self._due: list[tuple[float, int, str | Device]] = []
@@ -161,6 +163,10 @@ class MemoryBackend:
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """See `Backend.read`."""
         return self._session(stream).mailbox.after(after)
+
+    async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
+        """See `Backend.take`."""
+        return self._buckets.take(bucket, rate, self._clock.now(), credit)
 
     async def due(self) -> Due:
         """See `Backend.due`."""

@@ -48,6 +48,7 @@ from signaling_service.backends.views import (
     writes,
 )
 from signaling_service.clock import Clock
+from signaling_service.core.buckets import Rate
 from signaling_service.core.errors import (
     AckTooHighError,
     BackendAwayError,
@@ -317,6 +318,11 @@ class RedisBackend:
                 self._known.popitem(last=False)
 
     # time
+
+    async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
+        """See `Backend.take`; a reply that was lost may have cost a token more."""
+        (left,) = await self._run("take", bucket, rate.per_second, rate.burst, credit)
+        return float(left)
 
     async def due(self) -> Due:
         """See `Backend.due`."""

@@ -20,6 +20,7 @@ _NAMES: Final = (
     "resync",
     "settle",
     "step",
+    "take",
 )
 
 

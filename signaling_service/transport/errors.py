@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from grpc import StatusCode
 
+from signaling_service.auth.identity import BadCredentialsError
+from signaling_service.core.buckets import Rate
 from signaling_service.core.errors import (
     AckTooHighError,
     BackendAwayError,
@@ -47,7 +49,10 @@ TOO_MANY_DEVICES: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "the user has to
 BACKEND_AWAY: Final = Status(StatusCode.UNAVAILABLE, "the service cannot reach its data")
 SESSION_LOST: Final = Status(StatusCode.UNAVAILABLE, "the session was lost")
 DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
-BAD_IDENTITY: Final = Status(StatusCode.UNAUTHENTICATED, "user-id and device-id are needed")
+KEYS_AWAY: Final = Status(StatusCode.UNAVAILABLE, "there are no keys to check tokens with")
+TOKEN_OVER: Final = Status(StatusCode.UNAUTHENTICATED, "the token has expired")
+OTHER_IDENTITY: Final = Status(StatusCode.PERMISSION_DENIED, "the token is another device's")
+NO_DEVICE: Final = Status(StatusCode.PERMISSION_DENIED, "only a device may open this stream")
 INTERNAL: Final = Status(StatusCode.INTERNAL, "internal error")
 METADATA_TOO_LARGE: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too much request metadata")
 
@@ -73,6 +78,16 @@ def ending(error: SignalingError) -> Status:
         KeyError: it is none of `ENDING`.
     """
     return error.how if isinstance(error, StreamEndedError) else _ENDINGS[type(error)]
+
+
+def unauthenticated(error: BadCredentialsError) -> Status:
+    """How a request ends whose credentials are not good."""
+    return Status(StatusCode.UNAUTHENTICATED, str(error))
+
+
+def too_many_streams(rate: Rate) -> Status:
+    """How a stream ends whose user has opened too many."""
+    return Status(StatusCode.RESOURCE_EXHAUSTED, f"streams of a user: {rate}")
 
 
 def internal() -> tuple[str, Status]:

@@ -1,70 +1,54 @@
 """How fast a device may send. Too fast is slowed down; only offers are refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-BUCKETS: Final[Mapping[str, str]] = {"offer": "offers", "candidates": "candidates"}
+from signaling_service.core.buckets import UNLIMITED, Buckets, Rate
+from signaling_service.core.model import Device
 
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """`per_second` in the long run, `burst` at once."""
-
-    per_second: float
-    burst: float
+OFFERS: Final = Rate(5, 20)
+CANDIDATES: Final = Rate(50, 300)
+OTHERS: Final = Rate(20, 100)
+ACKS: Final = Rate(100, 400)  # a device that acknowledges each message by itself gets by
+HELLOS: Final = Rate(10, 200)  # each of 16 devices loses its connection every other second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """What one device may send, in messages."""
+    """What one device may send, in messages; `hellos` are what its user may."""
 
-    offers: Rate = Rate(5, 20)
-    candidates: Rate = Rate(50, 300)
-    others: Rate = Rate(20, 100)
-
-
-class TokenBucket:
-    """Fills at a rate, up to its burst; each message takes one token."""
-
-    __slots__ = ("_at", "_rate", "_tokens")
-
-    def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._tokens = rate.burst
-        self._at = now
-
-    def wait(self, now: float) -> float:
-        """Seconds until there is a token; 0 if there is one."""
-        elapsed = now - self._at
-        self._at = now
-        self._tokens = min(self._tokens + elapsed * self._rate.per_second, self._rate.burst)
-        return max(1 - self._tokens, 0) / self._rate.per_second
-
-    def take(self) -> None:
-        """Take a token, on credit if there is none."""
-        self._tokens -= 1
+    offers: Rate = OFFERS
+    candidates: Rate = CANDIDATES
+    others: Rate = OTHERS
+    acks: Rate = ACKS
+    hellos: Rate = HELLOS
 
 
-class Pacer:
-    """The token buckets of one stream, each made when it is first needed."""
+class Pacing:
+    """The token buckets of this node's devices. They outlive streams, or a new one were free."""
 
-    __slots__ = ("_buckets", "_rates")
+    def __init__(self, rates: Rates, now: Callable[[], float]) -> None:
+        self.rates = rates
+        self._now = now
+        self._devices: Buckets[tuple[Device, str | None]] = Buckets()
+        self._users: Buckets[str] = Buckets()
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
-        self._buckets: dict[str, TokenBucket] = {}
+    def wait(self, device: Device, kind: str | None) -> float:
+        """Take a token for a message of a kind; returns how long it has to wait, in seconds.
 
-    def take(self, kind: str | None, now: float) -> float:
-        """Take a token for a message; returns how long it has to wait for it, in seconds.
-
-        An offer that would have to wait takes none: it is refused.
+        A kind of None is a bare ack, or a duplicate.
         """
-        name = BUCKETS.get(kind or "", "others")
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = TokenBucket(getattr(self._rates, name), now)
-        delay = bucket.wait(now)
-        if not delay or name != "offers":
-            bucket.take()
-        return delay
+        if kind == "candidates":
+            rate = self.rates.candidates
+        elif kind is None:
+            rate = self.rates.acks
+        else:
+            kind, rate = "", self.rates.others
+        left = self._devices.take((device, kind), rate, self._now(), UNLIMITED)
+        return -left / rate.per_second if left < 0 else 0.0
+
+    def admits(self, user_id: str) -> float:
+        """Let a user open a stream; returns how long that has to wait, 0 if it may."""
+        left = self._users.take(user_id, self.rates.hellos, self._now())
+        return max(-left, 0) / self.rates.hellos.per_second

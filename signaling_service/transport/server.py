@@ -10,7 +10,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
-from signaling_service.config import LimitSettings
+from signaling_service.limits import LimitSettings
 from signaling_service.transport.servicer import SERVICE, SignalingServicer
 
 HANDSHAKE_TIMEOUT: Final = 5.0  # s; a silent TCP connection is no device
@@ -65,19 +65,28 @@ class Server:
             names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
 
-    async def start(self, address: str) -> str:
-        """Listen, and be healthy; returns the address with the port that was chosen.
+    async def start(self) -> None:
+        """Serve, and be healthy."""
+        await self._server.start()
+        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
+        await self._tell_ready()
+
+    def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> str:
+        """Listen at an address, with TLS or without; before `start`.
+
+        Returns:
+            The address with the port that was chosen.
 
         Raises:
             OSError: the address cannot be listened on.
         """
         try:
-            port = self._server.add_insecure_port(address)
+            if credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             raise OSError(f"cannot listen on {address}") from error
-        await self._server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
-        await self._tell_ready()
         return f"{address.rpartition(':')[0]}:{port}"
 
     def tell_ready(self, is_ready: bool) -> None:  # noqa: FBT001 - a state

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from signaling_service.auth.authenticator import Authenticator
 from signaling_service.clock import Clock
 from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.registry import CallRegistry
-from signaling_service.transport.pacing import Rates
+from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.writes import WriteWatch
 
 
@@ -17,6 +18,7 @@ class Service:
     registry: CallRegistry
     clock: Clock
     rules: Rules
-    rates: Rates
+    pacing: Pacing
     ice: IceProvider
+    authenticator: Authenticator
     writes: WriteWatch

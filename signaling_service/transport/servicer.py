@@ -15,9 +15,11 @@ import structlog
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.core.model import Device
+from signaling_service.auth.authenticator import Visitor
+from signaling_service.auth.identity import BadCredentialsError, Identity, KeysAwayError, Role
 from signaling_service.transport import errors
-from signaling_service.transport.auth import dev_identity
+from signaling_service.transport.admission import admit_stream
+from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status, StreamEndedError
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
@@ -62,7 +64,7 @@ class SignalingServicer:
         servers: list[pb.IceServer] = []
 
         async def get() -> None:
-            self._identify(context)
+            await self._identify(self._visitor(context))
             try:
                 pb.GetIceServersRequest.FromString(request)
             except DecodeError:
@@ -73,26 +75,43 @@ class SignalingServicer:
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
     async def _connect(self, context: Context) -> Status | None:
-        device = self._identify(context)
+        visitor = self._visitor(context)
+        identity = await self._identify(visitor)
+        if identity.role is not Role.DEVICE:
+            return errors.NO_DEVICE
         if self._streams.is_draining:
             return errors.DRAINING
+        admit_stream(identity.device, self._service)
 
         # ahead of the first message: if that is stuck, a status can still follow
         await context.send_initial_metadata(())
-        stream = Stream(device, self._service, context.read, context.write)
+        authenticator, clock = self._service.authenticator, self._service.clock
+        origin = authenticator.origin(visitor)
+        credentials = Credentials(identity, origin, authenticator, clock)
+        stream = Stream(credentials, self._service, context.read, context.write)
         self._streams.add(stream)
         try:
             return await stream.run()
         finally:
             self._streams.remove(stream)
 
-    def _identify(self, context: Context) -> Device:
+    def _visitor(self, context: Context) -> Visitor:
+        """Who is at the door, before anything of it is believed."""
         metadata = tuple(context.invocation_metadata() or ())
         # a client that never acknowledges our SETTINGS gets past gRPC's own limit
         size = sum(len(key) + len(value) + METADATA_ENTRY_BYTES for key, value in metadata)
         if size > self._metadata_bytes:
             raise StreamEndedError(errors.METADATA_TOO_LARGE)
-        return dev_identity(metadata)
+        names = context.auth_context().get("x509_subject_alternative_name", ())
+        return Visitor(metadata, context.peer(), [name.decode(errors="replace") for name in names])
+
+    async def _identify(self, visitor: Visitor) -> Identity:
+        try:
+            return await self._service.authenticator.identify(visitor)
+        except BadCredentialsError as bad:
+            raise StreamEndedError(errors.unauthenticated(bad)) from None
+        except KeysAwayError:
+            raise StreamEndedError(errors.KEYS_AWAY) from None
 
 
 async def _guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> None:

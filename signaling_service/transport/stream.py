@@ -12,23 +12,22 @@ import structlog
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.clock import Timer, sleep
+from signaling_service.clock import Timer
 from signaling_service.core.errors import (
     BackendAwayError,
     FencedError,
-    RateLimitedError,
     RefusedError,
     SessionLostError,
     UnavailableError,
 )
-from signaling_service.core.model import Device
 from signaling_service.core.requests import check_hello
 from signaling_service.registry import Connection
 from signaling_service.transport import errors
 from signaling_service.transport.acks import Acks
+from signaling_service.transport.admission import admit
 from signaling_service.transport.completing import completed
+from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status, StreamEndedError
-from signaling_service.transport.pacing import Pacer
 from signaling_service.transport.service import Service
 from signaling_service.transport.tasks import to_its_end
 from signaling_service.transport.welcome import welcome
@@ -52,6 +51,7 @@ class Stream:
     __slots__ = (
         "_acks",
         "_connection",
+        "_credentials",
         "_device",
         "_end",
         "_flush_timer",
@@ -60,7 +60,6 @@ class Stream:
         "_is_half_closed",
         "_is_interruptible",
         "_is_woken",
-        "_pacer",
         "_read_bytes",
         "_received",
         "_room",
@@ -72,8 +71,11 @@ class Stream:
         "_write_bytes",
     )
 
-    def __init__(self, device: Device, service: Service, read: Read, write: Write) -> None:
-        self._device = device
+    def __init__(
+        self, credentials: Credentials, service: Service, read: Read, write: Write
+    ) -> None:
+        self._credentials = credentials
+        self._device = credentials.identity.device
         self._service = service
         self._read_bytes = read
         self._write_bytes = write
@@ -92,13 +94,13 @@ class Stream:
         self._acks = Acks(service.clock, self.wake)
         self._hello_timer: Timer | None = None
         self._flush_timer: Timer | None = None
-        self._pacer = Pacer(service.rates)
 
     async def run(self) -> Status | None:
         """Serve the device; returns how the stream ends, None after a half-close."""
         self._task = asyncio.current_task()
         reader = asyncio.create_task(self._read_all())
         self._hello_timer = self._service.clock.call_later(HELLO_TIMEOUT, self._say_late)
+        self._credentials.watch(self.end)
         try:
             return await self._write_all()
         except asyncio.CancelledError:
@@ -158,6 +160,7 @@ class Stream:
             if timer is not None:
                 timer.cancel()
         self._acks.close()
+        self._credentials.close()
 
     async def _leave(self, reader: asyncio.Task[None]) -> None:
         """Let the reader come to its end, and the registry know."""
@@ -271,7 +274,7 @@ class Stream:
             raise StreamEndedError(errors.SECOND_HELLO)
         elif request.seq and request.seq <= self._received:  # a duplicate: acknowledged again
             ack = pb.ConnectRequest(ack=request.ack)
-            await self._dispatch(self._connection, ack)
+            await self._process(self._connection, ack, None)
             self._acks.want()
         elif request.seq > self._received + 1:
             raise StreamEndedError(errors.SEQ_GAP)
@@ -299,11 +302,9 @@ class Stream:
     async def _process(
         self, connection: Connection, request: pb.ConnectRequest, kind: str | None
     ) -> None:
-        refusal = None
-        if kind is not None or request.seq:
-            delay = self._pacer.take(kind, self._service.clock.now())
-            if delay:
-                refusal = await self._slow_down(kind, delay)
+        self._is_interruptible = True
+        refusal = await admit(request, kind, self._credentials, self._service)
+        self._is_interruptible = False
         error = await self._dispatch(connection, request, refusal)
         self._received = request.seq or self._received
         if error is not None:
@@ -330,17 +331,6 @@ class Stream:
             away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
             error = away.message(request.seq)
             return pb.ConnectResponse(call_id=request.call_id, error=error)
-
-    async def _slow_down(self, kind: str | None, delay: float) -> RefusedError | None:
-        """Wait until the device may send this; an offer is refused instead."""
-        if kind == "offer":
-            rate = self._service.rates.offers
-            limit = f"at most {rate.burst:g} at once, then {rate.per_second:g} a second"
-            return RateLimitedError(f"offer: {limit}", retry_after=delay)
-        self._is_interruptible = True
-        await sleep(self._service.clock, delay)
-        self._is_interruptible = False
-        return None
 
     async def _make_room(self) -> None:
         """Wait while too many unnumbered responses are unwritten."""

@@ -27,7 +27,7 @@ from signaling_service.client import (
     Won,
     identity,
 )
-from signaling_service.config import LimitSettings
+from signaling_service.limits import LimitSettings
 from tests.conftest import LISTEN
 from tests.devices import candidate, sdp
 

@@ -14,7 +14,7 @@ from signaling.v1 import signaling_pb2 as pb
 from examples import always_busy
 from signaling_service.app import App
 from signaling_service.cli import app as cli
-from signaling_service.config import LIMIT_PREFIX, LimitSettings
+from signaling_service.limits import LIMIT_PREFIX, LimitSettings
 
 from .test_minimal_client import CALL, SDP, Device, running
 

@@ -11,7 +11,7 @@ from signaling.v1 import signaling_pb2 as pb
 from examples.minimal_client import Client, TurnedAwayError
 from examples.proxy import Proxy, proxying
 from signaling_service.app import App
-from signaling_service.config import LimitSettings
+from signaling_service.limits import LimitSettings
 from tests.conftest import LISTEN
 
 DEADLINE = 20.0  # s, with some waits before reconnecting

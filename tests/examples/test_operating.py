@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from signaling_service.backends import link, membership
 from signaling_service.backends.location import Location
-from signaling_service.config import LIMIT_PREFIX, LimitSettings
+from signaling_service.limits import LIMIT_PREFIX, LimitSettings
 from signaling_service.transport import errors
 from tests.backends.cell import Stream, connect, kinds
 from tests.backends.nodes import Node

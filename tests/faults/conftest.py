@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from signaling_service.app import App
-from signaling_service.config import LimitSettings, Settings
+from signaling_service.config import Settings
+from signaling_service.limits import LimitSettings
 from tests.faults.report import PROPERTY, ROWS
 from tests.valkey import Valkey
 

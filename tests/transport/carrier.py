@@ -4,13 +4,18 @@ import asyncio
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.auth.authenticator import Authenticator
+from signaling_service.auth.identity import Identity
+from signaling_service.auth.throttle import Throttle
 from signaling_service.backends.memory import MemoryBackend
-from signaling_service.config import LimitSettings
 from signaling_service.core.model import Device
 from signaling_service.core.rules import Rules
 from signaling_service.ice import TurnRest
+from signaling_service.limits import LimitSettings
 from signaling_service.registry import CallRegistry
+from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status
+from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
 from signaling_service.transport.writes import WriteWatch
@@ -22,7 +27,9 @@ def a_service(clock: ManualClock, limits: LimitSettings, backend: MemoryBackend)
     rules = Rules(limits=limits.core)
     registry = CallRegistry(backend, clock, rules)
     writes = WriteWatch(clock, limits.stuck_write_seconds)
-    return Service(registry, clock, rules, limits.rates, TurnRest(), writes)
+    pacing = Pacing(limits.rates, clock.now)
+    authenticator = Authenticator(None, Throttle(backend.take, clock))
+    return Service(registry, clock, rules, pacing, TurnRest(), authenticator, writes)
 
 
 class Carrier:
@@ -35,8 +42,9 @@ class Carrier:
         self.is_reading.set()
         self._requests: list[bytes] = []
         self._has_requests = asyncio.Event()
+        credentials = Credentials(Identity(device), "", service.authenticator, service.clock)
         self.task: asyncio.Task[Status | None] = asyncio.create_task(
-            Stream(device, service, self._read, self._write).run()
+            Stream(credentials, service, self._read, self._write).run()
         )
 
     def asks(self, *requests: pb.ConnectRequest) -> None:

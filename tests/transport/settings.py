@@ -4,7 +4,8 @@ from typing import Any, Final
 
 import pytest
 
-from signaling_service.config import LimitSettings, Settings
+from signaling_service.config import Settings
+from signaling_service.limits import LimitSettings
 
 # s; tests move the clock by minutes while a write is on its way, which is not stuck for that
 NEVER_STUCK: Final = 100_000.0

@@ -9,9 +9,9 @@ from grpc import StatusCode
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.memory import MemoryBackend
-from signaling_service.config import LimitSettings
 from signaling_service.core.model import Device as DeviceKey
 from signaling_service.core.rules import Rules
+from signaling_service.limits import LimitSettings
 from signaling_service.transport import errors
 from signaling_service.transport.stream import MAX_UNNUMBERED
 from tests.clock import ManualClock

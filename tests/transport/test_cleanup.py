@@ -9,9 +9,9 @@ from structlog.testing import capture_logs
 
 from signaling_service.backends.base import Applied, Step
 from signaling_service.backends.memory import MemoryBackend
-from signaling_service.config import LimitSettings
 from signaling_service.core.model import Device as DeviceKey
 from signaling_service.core.rules import Rules
+from signaling_service.limits import LimitSettings
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, Device, User, answered_call
 from tests.transport.carrier import Carrier, a_service

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from signaling_service.backends.base import Applied, Step
 from signaling_service.backends.memory import MemoryBackend
-from signaling_service.config import LimitSettings
 from signaling_service.core.rules import Rules
+from signaling_service.limits import LimitSettings
 from signaling_service.transport.server import Server
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
@@ -164,7 +164,9 @@ async def broken_address(clock: ManualClock) -> AsyncIterator[str]:
     service = a_service(clock, limits, BrokenBackend(clock, Rules()))
     servicer = SignalingServicer(service, Streams(clock, service.ice), 8192)
     server = Server(servicer, limits, reflect=False)
-    yield await server.start("127.0.0.1:0")
+    address = server.add_port("127.0.0.1:0", None)
+    await server.start()
+    yield address
     await server.stop(0)
 
 

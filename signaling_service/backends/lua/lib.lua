@@ -14,6 +14,7 @@
 --   nodes        sorted set: nodes by the end of their lease
 --   n:<node>     set: the devices with a stream there
 --   hints:<node> list: what its streams should know
+--   b:<bucket>   string: "tokens at", a token bucket; gone once it is full
 --   last         the highest fence
 --   sync         written where a replica has to have what another connection wrote
 --

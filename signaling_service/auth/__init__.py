@@ -1,0 +1,1 @@
+"""Who somebody is, from credentials alone. Whatever carries them, this decides."""
