@@ -156,6 +156,9 @@ class Settings(BaseModel):
         if self.workers > 1 and self.backend == "memory":
             text = "memory is one process's own; more of them need a --backend that they share"
             raise ValueError(f"{_option('workers')}: {text}")
+        is_anywhere = self.service_listen is not None and not _host_and_port(self.service_listen)[1]
+        if self.workers > 1 and is_anywhere:
+            raise ValueError(f"{_option('service_listen')}: workers that share it need a port")
         where = self.metrics_address(self.workers - 1)
         if where is not None and where[1] > MAX_PORT:
             raise ValueError(f"{_option('metrics_listen')}: {self.workers} workers need more ports")

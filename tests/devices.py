@@ -30,6 +30,13 @@ def candidate(number: int, ufrag: str = "Ufr4") -> pb.IceCandidate:
     return pb.IceCandidate(candidate=line, sdp_mid="0")
 
 
+def channel_to(address: str, tls: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
+    """A connection to a service, with TLS or without."""
+    if tls is None:
+        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    return grpc.aio.secure_channel(address, tls, options=CHANNEL_OPTIONS)
+
+
 class Device:
     """One device of a user, with its session."""
 
@@ -37,6 +44,7 @@ class Device:
         self.user = user
         self.device_id = device_id
         self.welcome = pb.Welcome()
+        self.token: str | None = None  # instead of its name
         self.acknowledges = True  # every message at once, on the way in
         self.seq = 0  # the last request's
         self.received = 0  # the last response's
@@ -56,13 +64,15 @@ class Device:
     @property
     def identity(self) -> tuple[tuple[str, str], ...]:
         """The request metadata that says whose stream it is."""
+        if self.token is not None:
+            return (("authorization", f"Bearer {self.token}"),)
         return (("user-id", self.user.user_id), ("device-id", self.device_id))
 
     # the stream
 
     async def opens(self, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         """Open a stream and say nothing."""
-        self._channel = grpc.aio.insecure_channel(self.user.address, options=CHANNEL_OPTIONS)
+        self._channel = channel_to(self.user.address, self.user.tls)
         async with asyncio.timeout(PATIENCE):
             await self._channel.channel_ready()
         self._stream = signaling_pb2_grpc.SignalingServiceStub(self._channel).Connect(
@@ -274,6 +284,7 @@ class User:
 
     def __init__(self, user_id: str, *addresses: str) -> None:
         self.user_id = user_id
+        self.tls: grpc.ChannelCredentials | None = None
         self._addresses = itertools.cycle(addresses)
         self._devices: dict[str, Device] = {}
 

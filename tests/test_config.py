@@ -186,3 +186,68 @@ def test_unknown_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_setting() -> None:
     """Nothing is ignored in silence."""
     assert complaints(listne="x") == ["--listne (SIGNALING_LISTNE): Extra inputs are not permitted"]
+
+
+def jwt(**options: Any) -> dict[str, Any]:
+    """Settings of a service that takes tokens, and others."""
+    given = {"jwt_keys": "keys.pem", "jwt_issuer": "issuer", "jwt_audience": "signaling"}
+    return {"auth": "jwt", **given, **options}
+
+
+TLS: dict[str, Any] = {"tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")}
+
+
+def test_credentials_by_address() -> None:
+    """At their word on loopback, by token elsewhere; reflection is for the first."""
+    here, there = Settings(), Settings(listen="0.0.0.0:443", **TLS, **jwt(auth=None))
+
+    assert (here.takes_tokens, here.reflects) == (False, True)
+    assert (there.takes_tokens, there.reflects) == (True, False)
+    assert Settings(**jwt(reflection=True)).reflects
+
+
+FITS: dict[str, tuple[dict[str, Any], str]] = {
+    "no keys": (jwt(jwt_keys=None), "--jwt-keys (SIGNALING_JWT_KEYS): is needed for tokens"),
+    "no issuer": (jwt(jwt_issuer=""), "--jwt-issuer (SIGNALING_JWT_ISSUER): is needed for tokens"),
+    "no audience": (jwt(jwt_audience=None), "--jwt-audience (SIGNALING_JWT_AUDIENCE): is needed"),
+    "keys without tokens": (jwt(auth="dev"), "--jwt-keys (SIGNALING_JWT_KEYS): is of no use"),
+    "public without TLS": (
+        jwt(listen="0.0.0.0:1"),
+        "--tls-cert (SIGNALING_TLS_CERT): '0.0.0.0' is not loopback: it is needed",
+    ),
+    "TLS and none": ({**TLS, "plaintext": True}, "--plaintext (SIGNALING_PLAINTEXT): contradicts"),
+    "half of TLS": ({"tls_cert": Path("cert.pem")}, "--tls-cert (SIGNALING_TLS_CERT): needs"),
+    "names without a CA": (
+        {**TLS, "tls_service_name": ["push.example"]},
+        "--tls-service-name (SIGNALING_TLS_SERVICE_NAME): needs --tls-client-ca",
+    ),
+    "an address without a CA": (
+        {**TLS, "service_listen": "127.0.0.1:0"},
+        "--service-listen (SIGNALING_SERVICE_LISTEN): needs --tls-client-ca",
+    ),
+    "an address that workers can't share": (
+        {
+            **TLS,
+            "tls_client_ca": Path("ca.pem"),
+            "service_listen": "127.0.0.1:0",
+            "workers": 2,
+            "backend": "redis://127.0.0.1",
+        },
+        "--service-listen (SIGNALING_SERVICE_LISTEN): workers that share it need a port",
+    ),
+    "a proxy that is no network": (
+        {"trusted_proxies": ["10.0.0.0/99"]},
+        "--trusted-proxies (SIGNALING_TRUSTED_PROXIES): Input is not a valid IPv4",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "text"), FITS.values(), ids=FITS.keys())
+def test_what_belongs_together(options: dict[str, Any], text: str) -> None:
+    """A door that is half shut does not start."""
+    assert complaints(**options)[0].startswith(text)
+
+
+def test_tls_proxy() -> None:
+    """A public address without TLS is possible, on purpose."""
+    assert Settings(**jwt(listen="0.0.0.0:80", plaintext=True)).takes_tokens

@@ -78,7 +78,7 @@ class Issuer:
         file.write_bytes(self.pem if is_pem else jwks(self).encode())
         return file
 
-    def claims(self, user_id: str, device_id: str, **changes: Any) -> dict[str, Any]:
+    def claims(self, user_id: str, device_id: str, /, **changes: Any) -> dict[str, Any]:
         """What a good token says; a change to None leaves a claim out."""
         now = time.time() if self.now is None else self.now
         claims = {
@@ -96,6 +96,7 @@ class Issuer:
         self,
         user_id: str,
         device_id: str,
+        /,
         headers: Mapping[str, Any] | None = None,
         **changes: Any,
     ) -> str:
@@ -109,7 +110,9 @@ class Issuer:
             headers={"typ": "JWT", **head, **(headers or {})},
         )
 
-    def bearer(self, user_id: str, device_id: str, **changes: Any) -> tuple[tuple[str, str], ...]:
+    def bearer(
+        self, user_id: str, device_id: str, /, **changes: Any
+    ) -> tuple[tuple[str, str], ...]:
         """The request metadata with such a token."""
         return bearer(self.token(user_id, device_id, **changes))
 

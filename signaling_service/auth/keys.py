@@ -56,6 +56,7 @@ class FileKeys:
         self._file = file
         self._changed_at = 0
         self._keys: Sequence[Key] = ()
+        self._is_readable = True
         self._read()
 
     async def start(self) -> None:
@@ -67,8 +68,11 @@ class FileKeys:
             if self._file.stat().st_mtime_ns != self._changed_at:
                 self._read()
                 log.info("jwt_keys_read", keys=len(self._keys))
+            self._is_readable = True
         except (OSError, ValueError) as error:
-            log.warning("jwt_keys_unreadable", error=type(error).__name__)
+            if self._is_readable:  # said once, not for every token
+                log.warning("jwt_keys_unreadable", error=type(error).__name__)
+            self._is_readable = False
         return matching(self._keys, kid)
 
     def _read(self) -> None:

@@ -1,6 +1,7 @@
 """A device that sends too fast is slowed down; only offers are refused."""
 
 from google.protobuf.duration_pb2 import Duration
+from grpc import StatusCode
 from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
@@ -65,3 +66,57 @@ async def test_offers_are_refused(alice: User, bob: User, clock: ManualClock) ->
     clock.advance(2)
     await alice.phone.offers(bob)
     await alice.phone.hears_progress(pb.PROGRESS_KIND_WAITING)
+
+
+@limited(others_burst=2, others_per_second=1)
+async def test_a_new_stream_is_no_new_burst(alice: User, bob: User, clock: ManualClock) -> None:
+    """A device that comes back goes on at the pace it had."""
+    call = await answered_call(alice, bob)
+    await says(alice.phone, call)
+    await says(alice.phone, call)
+    await bob.phone.hears("app_message")
+    await bob.phone.hears("app_message")
+    await alice.phone.drops()
+    await bob.phone.hears_progress(pb.PROGRESS_KIND_AWAY)
+    await alice.phone.resumes()
+    await bob.phone.hears_progress(pb.PROGRESS_KIND_BACK)
+
+    await says(alice.phone, call)
+
+    await alice.tablet.connects()
+    await bob.tablet.connects()  # nothing came until all this was done
+    clock.advance(1)
+    await bob.phone.hears("app_message")
+
+
+@limited(acks_burst=3, acks_per_second=1)
+async def test_acks_are_paced(alice: User, bob: User, clock: ManualClock) -> None:
+    """Bare acks and duplicates cost the service work, too."""
+    await alice.phone.connects()
+    await bob.phone.connects()
+    for _ in range(4):
+        await alice.phone.acks(0)
+    call = await alice.phone.offers(bob)
+    await bob.tablet.connects()
+
+    clock.advance(1)
+
+    assert (await bob.phone.hears("offer")).call_id == call
+
+
+@limited(hellos_burst=3, hellos_per_second=0.5)
+async def test_streams_of_a_user(alice: User, bob: User, clock: ManualClock) -> None:
+    """A user's devices open so many streams; who is turned away hears the limit."""
+    for _ in range(3):
+        await alice.phone.connects()
+
+    await alice.tablet.opens()
+    ended = await alice.tablet.is_ended()
+
+    assert ended == (
+        StatusCode.RESOURCE_EXHAUSTED,
+        "streams of a user: at most 3 at once, then 0.5 a second",
+    )
+    await bob.phone.connects()
+    clock.advance(2)
+    await alice.tablet.connects()

@@ -54,8 +54,11 @@ class Cluster:
         target = (await to.run("CLUSTER MYID")).decode()
         await owner.run("CLUSTER MIGRATESLOTS", "SLOTSRANGE", slot, slot, "NODE", target)
 
-        async def has_moved() -> bool:
-            return await self.owner(key) is to
+        async def has_moved() -> bool:  # for a moment nobody owns it
+            with suppress(MovedError):
+                await to.run("EXISTS", key)
+                return True
+            return False
 
         await until(has_moved)
 
