@@ -78,13 +78,15 @@ def look_less_often_for_garbage() -> None:
 def log_to_stderr() -> None:
     """One line an event: JSON, or something to look at on a terminal."""
     is_terminal = sys.stderr.isatty()
+    # not the traceback that it would choose: that one shows local variables, such as tokens
+    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso"),
             *([] if is_terminal else [structlog.processors.format_exc_info]),
-            structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer(),
+            console if is_terminal else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         # a line is one write, so that lines of several processes do not mix

@@ -7,15 +7,20 @@ from contextlib import AsyncExitStack
 import pytest
 import pytest_asyncio
 from hypothesis import HealthCheck, settings
+from prometheus_client import generate_latest
 
 from signaling_service.app import App
 from signaling_service.config import Settings
 from signaling_service.limits import LimitSettings
+from tests import canaries
+from tests.canaries import logs_are_watched, pytest_runtest_makereport
 from tests.clock import ManualClock
 from tests.devices import User
 from tests.faults.report import PROPERTY, Row, table
 from tests.shared import ONE_NODE, shared_cell
 from tests.valkey import Valkey
+
+__all__ = ["logs_are_watched", "pytest_runtest_makereport"]  # on guard in every test
 
 LISTEN = Settings(listen="127.0.0.1:0")
 _SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -70,7 +75,10 @@ async def nodes(
     """The nodes of a running service, each on a port of its own."""
     async with AsyncExitStack() as stack:
         settings = [service_settings.model_copy(update={"backend": each}) for each in backends]
-        yield [await stack.enter_async_context(App(each, clock)) for each in settings]
+        running = [await stack.enter_async_context(App(each, clock)) for each in settings]
+        yield running
+        for node in running:
+            canaries.watch("the metrics", generate_latest(node.metrics.registry).decode())
 
 
 @pytest.fixture

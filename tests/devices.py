@@ -13,6 +13,9 @@ import grpc
 from signaling.v1 import signaling_pb2 as pb
 from signaling.v1 import signaling_pb2_grpc
 
+from tests import canaries
+from tests.canaries import CANARY
+
 PATIENCE: Final = 10.0  # s; longer than anything takes on a busy machine
 # connections of its own, and straight to the service whatever the environment says
 CHANNEL_OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
@@ -21,13 +24,13 @@ _CALL_NUMBERS = itertools.count(1)
 
 def sdp(ufrag: str = "Ufr4") -> str:
     """A session description with an ICE generation."""
-    return f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-ufrag:{ufrag}\r\n"
+    return f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns={CANARY}\r\nt=0 0\r\na=ice-ufrag:{ufrag}\r\n"
 
 
 def candidate(number: int, ufrag: str = "Ufr4") -> pb.IceCandidate:
     """A host candidate that can be told from others by its number."""
     line = f"candidate:{number} 1 udp 2130706431 127.0.0.1 {50000 + number} typ host ufrag {ufrag}"
-    return pb.IceCandidate(candidate=line, sdp_mid="0")
+    return pb.IceCandidate(candidate=f"{line} note {CANARY}", sdp_mid="0")
 
 
 def channel_to(address: str, tls: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
@@ -245,6 +248,8 @@ class Device:
         response = await self.hears("welcome")
         assert response.seq == 0
         self.welcome = response.welcome
+        passwords = [server.credential for server in self.welcome.ice_servers]
+        canaries.plant(self.welcome.session_id, *passwords)
         return self.welcome
 
     async def _read(
@@ -255,11 +260,13 @@ class Device:
             async for response in stream:
                 self.acked_by_service = response.ack
                 self._ack_moved.set()
+                canaries.watch("an error", response.error)
                 if response.WhichOneof("payload") is not None:
                     heard.put_nowait(response)
                 else:
                     self.bare_acks.append(response.ack)
-        except grpc.aio.AioRpcError:  # its status is asked for where it matters
+        except grpc.aio.AioRpcError as error:  # its status is asked for where it matters
+            canaries.watch("a status", error.details())
             heard.put_nowait(None)
         else:
             heard.put_nowait(None)

@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from tests import canaries
+
 ISSUER: Final = "https://issuer.example"
 AUDIENCE: Final = "signaling"
 ALGORITHMS: Final = ("EdDSA", "ES256", "RS256")
@@ -103,12 +105,14 @@ class Issuer:
         """A token for a device; `changes` of its claims may make it a bad one."""
         head = {"kid": self.kid} if self.kid is not None else {}
         claims = self.claims(user_id, device_id, **changes)
-        return jwt.api_jws.encode(
+        signed = jwt.api_jws.encode(
             json.dumps(claims).encode(),
             self.key,
             algorithm=self.algorithm,
             headers={"typ": "JWT", **head, **(headers or {})},
         )
+        canaries.plant(signed, signed.rpartition(".")[2])
+        return signed
 
     def bearer(
         self, user_id: str, device_id: str, /, **changes: Any

@@ -13,6 +13,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
+from tests import canaries
+
 from .network import Network
 
 SERVING_TIMEOUT: Final = 20.0  # s, an interpreter's cold start on a busy machine
@@ -99,6 +101,7 @@ def client_environment() -> dict[str, str]:
 def _read_log(service: Service, addresses: "SimpleQueue[str | None]") -> None:
     assert service.process.stderr is not None
     for line in service.process.stderr:
+        canaries.watch("the service's log", line)
         entry = _entry(line)
         service.log.append(entry)
         if entry.get("event") == "serving":

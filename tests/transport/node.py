@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from tests import canaries
 from tests.devices import PATIENCE, User
 
 
@@ -74,6 +75,7 @@ class Node:
         async for line in self._process.stderr:
             async with self._has_logged:
                 self.lines.append(line.decode().rstrip())
+                canaries.watch("a node's log", self.lines[-1])
                 self._has_logged.notify_all()
         async with self._has_logged:
             self._has_logged.notify_all()
