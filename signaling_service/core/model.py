@@ -55,6 +55,14 @@ class Driver(StrEnum):
     PRESENCE = "presence"
 
 
+class Verdict(Enum):
+    """Whether a call may begin, and if not, whether its caller is told."""
+
+    ALLOWED = "allowed"
+    NOT_ALLOWED = "not allowed"  # to the caller it looks as if nobody was connected
+    NOT_ALLOWED_OPENLY = "not allowed, openly"
+
+
 class LegState(Enum):
     """What became of the call at one device of the called user."""
 
@@ -163,13 +171,14 @@ class Event(NamedTuple):
 
     `kind` is the name of the request's payload, or `deadline`, `attached`,
     `detached`, `gone` (the session is over) or `overflow` (the device has
-    stopped listening).
+    stopped listening). `verdict` is on the call that a first offer begins.
     """
 
     kind: str
     device: Device | None = None
     session: int = 0
     request: pb.ConnectRequest = pb.ConnectRequest()
+    verdict: Verdict = Verdict.ALLOWED
 
 
 class Delivery(NamedTuple):

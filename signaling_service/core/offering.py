@@ -16,6 +16,7 @@ from signaling_service.core.model import (
     Side,
     State,
     User,
+    Verdict,
 )
 from signaling_service.core.turn import Turn, ended
 
@@ -28,7 +29,6 @@ def start(turn: Turn, sender: Device, event: Event) -> None:
     if offer.HasField("ring_timeout"):
         ring_timeout = offer.ring_timeout.seconds + offer.ring_timeout.nanos / 1e9
     callee = turn.directory.user(offer.recipient_user_id)
-    ringing = sum(not answered_by for answered_by in callee.received.values())
     turn.start(
         Call(
             call_id=request.call_id,
@@ -38,17 +38,16 @@ def start(turn: Turn, sender: Device, event: Event) -> None:
             callee_user_id=offer.recipient_user_id,
             offer_digest=digest(offer),
             offer=offer,
-            is_barred=ringing >= turn.rules.limits.ringing_per_user,
+            is_barred=_is_barred(turn, callee, event.verdict),
             ring_deadline=turn.now + ring_timeout,
             negotiation=Negotiation(1, sender),
         )
     )
     targets = [] if turn.call.is_barred else _targets(callee, offer, sender)
-    if winner := _crossing_call(turn, sender, callee, targets):
-        turn.end(ended(pb.END_REASON_REPLACED, replaced_by=winner.call_id))
+    if event.verdict is Verdict.NOT_ALLOWED_OPENLY:
+        turn.end(ended(pb.END_REASON_NOT_ALLOWED))
     elif targets:
-        for device, presence in targets:
-            ring(turn, device, presence.session)
+        _ring_or_give_way(turn, sender, callee, targets)
     elif offer.offline_policy == pb.OFFLINE_POLICY_FAIL:
         turn.end(ended(pb.END_REASON_UNAVAILABLE))
     else:
@@ -103,6 +102,23 @@ def _check_sender(turn: Turn, sender: Device, offer: pb.SdpOffer) -> None:
         raise LimitExceededError(
             f"offer: this device has {limit} live calls, as many as it may have"
         )
+
+
+def _ring_or_give_way(
+    turn: Turn, sender: Device, callee: User, targets: list[tuple[Device, Presence]]
+) -> None:
+    """Ring these devices, unless one of them calls the sender already."""
+    if winner := _crossing_call(turn, sender, callee, targets):
+        turn.end(ended(pb.END_REASON_REPLACED, replaced_by=winner.call_id))
+        return
+    for device, presence in targets:
+        ring(turn, device, presence.session)
+
+
+def _is_barred(turn: Turn, callee: User, verdict: Verdict) -> bool:
+    """Whether the callee must not notice: the policy says no, or too many calls ring already."""
+    ringing = sum(not answered_by for answered_by in callee.received.values())
+    return verdict is not Verdict.ALLOWED or ringing >= turn.rules.limits.ringing_per_user
 
 
 def live_calls(user: User, device: Device) -> int:
