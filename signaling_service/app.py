@@ -24,6 +24,8 @@ from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.metrics import Metrics
+from signaling_service.policy.base import CallPolicy
+from signaling_service.policy.choosing import choose
 from signaling_service.process import Stop
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.pacing import Pacing
@@ -50,7 +52,10 @@ class App:
         self._clock = clock
         self.metrics = Metrics()
         self._backend = _backend(settings, clock, rules)
-        self._registry = CallRegistry(self._backend, clock, rules, self.metrics.observe)
+        self._policy = _call_policy(settings, clock)
+        self._registry = CallRegistry(
+            self._backend, clock, rules, self.metrics.observe, self._policy
+        )
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
         self._authenticator = _authenticator(settings, clock, self._backend)
@@ -70,15 +75,20 @@ class App:
 
     async def __aenter__(self) -> Self:
         try:
+            await self._policy.start()
+        except Exception as error:
+            await self._close()
+            raise SettingError("call_policy", _told(error)) from error
+        try:
             await self._backend.start(self._server.tell_ready)
         except WrongBackendError as error:
-            self._close()
+            await self._close()
             raise SettingError("backend", str(error)) from error
         try:
             self._listen()
         except SettingError:
             await self._backend.close()
-            self._close()
+            await self._close()
             raise
         await self._authenticator.start()
         await self._server.start()
@@ -89,6 +99,7 @@ class App:
             "serving" if self._settings.workers == 1 else "worker_serving",
             address=self.address,
             backend=self._settings.backend_name,
+            call_policy=self._settings.call_policy or "everybody",
             metrics=self.metrics.address or "off",
             **({"service_address": self.service_address} if self.service_address else {}),
         )
@@ -122,10 +133,11 @@ class App:
         await self._backend.close()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.close()
-        self._close()
+        await self._close()
         log.info("stopped")
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
+        await self._policy.close()
         self._writes.close()
         self._streams.close()
         self.metrics.close()
@@ -201,6 +213,18 @@ def _doors(settings: Settings) -> tuple[Door, Door]:
     except (ValueError, TypeError) as error:
         raise SettingError("tls_cert", str(error)) from error
     return public, internal
+
+
+def _call_policy(settings: Settings, clock: Clock) -> CallPolicy:
+    try:
+        return choose(settings.call_policy, clock)
+    except Exception as error:
+        raise SettingError("call_policy", _told(error)) from error
+
+
+def _told(error: Exception) -> str:
+    """What somebody else's code says is wrong with it."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _ice(settings: Settings, clock: Clock) -> IceProvider:

@@ -40,6 +40,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     service_listen: options.ServiceListen = None,
     plaintext: options.Plaintext = False,
     trusted_proxies: options.TrustedProxies = None,
+    call_policy: options.CallPolicy = None,
     ring_timeout: options.RingTimeout = 60,
     resume_window: options.ResumeWindow = 120,
     turn_url: options.TurnUrl = None,

@@ -12,6 +12,7 @@ from signaling_service.backends.location import Location
 from signaling_service.core.rules import Rules
 from signaling_service.ice import TURN_SCHEMES, TurnRest
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings, Seconds
+from signaling_service.policy import installed, location
 
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
 MAX_PORT: Final = 65535
@@ -39,6 +40,7 @@ class Settings(BaseModel):
     service_listen: str | None = None
     plaintext: bool = False
     trusted_proxies: tuple[Network, ...] = ()
+    call_policy: str | None = None
     turn_url: tuple[str, ...] = ()
     turn_secret_file: Path | None = None
     turn_ttl: Seconds = 3600
@@ -84,6 +86,17 @@ class Settings(BaseModel):
         if backend != "memory":
             Location.parse(backend)
         return backend
+
+    @field_validator("call_policy")
+    @classmethod
+    def _check_call_policy(cls, policy: str | None) -> str | None:
+        if policy is None or policy in installed.names():
+            return policy
+        if location.is_url(policy):
+            location.PolicyLocation.parse(policy)
+            return policy
+        names = ", ".join(installed.names()) or "none"
+        raise ValueError(f"{policy!r} is neither a URL nor installed; installed: {names}")
 
     @field_validator("turn_url")
     @classmethod

@@ -4,7 +4,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Decide, Sender
 from signaling_service.core.errors import RefusedError
-from signaling_service.core.model import Call, Delivery, Directory, Outcome
+from signaling_service.core.model import Call, Delivery, Directory, Event, Outcome
 
 
 def keep(call: Call | None, _directory: Directory, _now: float) -> Outcome:
@@ -19,6 +19,13 @@ def refuse(refusal: RefusedError) -> Decide:
         return Outcome(call, refusal=refusal)
 
     return decide
+
+
+def users_of(event: Event) -> tuple[str, ...]:
+    """The users that a request's step looks up."""
+    if event.device is None or event.kind not in ("offer", "answer"):
+        return ()
+    return event.device.user_id, event.request.offer.recipient_user_id
 
 
 def answered(decide: Decide, sender: Sender, call_id: str) -> Decide:

@@ -161,6 +161,18 @@ TrustedProxies = Annotated[
     ),
 ]
 
+CallPolicy = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIGNALING_CALL_POLICY",
+        metavar="URL|NAME",
+        help="Who may call whom. [b]grpc://HOST:PORT[/b] on this machine, or "
+        "[b]grpcs://HOST:PORT[/b]: a CallPolicyService that is asked; a name: the entry point of "
+        "an installed package. Without it everybody may call everybody.",
+        rich_help_panel=CALLS,
+    ),
+]
+
 RingTimeout = Annotated[
     float,
     typer.Option(

@@ -33,7 +33,8 @@ from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
-from signaling_service.deciding import answered, error_of, keep, refuse
+from signaling_service.deciding import answered, error_of, keep, refuse, users_of
+from signaling_service.policy.base import EVERYBODY, CallPolicy, verdict_on
 from signaling_service.snapshots import snapshot_of
 
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
@@ -67,13 +68,19 @@ class CallRegistry:
     """Applies what devices ask, and what time does, to calls.
 
     `start` it before use and `close` it after. `observe` is told of every step but
-    the forwarding of candidates.
+    the forwarding of candidates; `policy` is asked about every call that would begin.
     """
 
     def __init__(
-        self, backend: Backend, clock: Clock, rules: Rules, observe: Observe = lambda *_: None
+        self,
+        backend: Backend,
+        clock: Clock,
+        rules: Rules,
+        observe: Observe = lambda *_: None,
+        policy: CallPolicy = EVERYBODY,
     ) -> None:
         self._backend = backend
+        self._policy = policy
         self._clock = clock
         self._rules = rules
         self._observe = observe
@@ -167,14 +174,14 @@ class CallRegistry:
         if kind == "refresh" and refusal is None:  # whoever carries the stream has looked at it
             await self._backend.apply(Step("", keep, sender))
             return None
-        event = Event(kind or "", stream.device, stream.session, request)
-        decide = self._decide(event) if refusal is None else refuse(refusal)
         call_id = request.call_id
-        if refusal is not None and not is_valid_call_id(call_id):
-            call_id = ""
-        users: tuple[str, ...] = ()
-        if refusal is None and kind in ("offer", "answer"):
-            users = (stream.device.user_id, request.offer.recipient_user_id)
+        if refusal is None:
+            verdict = await verdict_on(self._policy, stream.device, request.offer)
+            event = Event(kind or "", stream.device, stream.session, request, verdict)
+            decide, users = self._decide(event), users_of(event)
+        else:
+            decide, users = refuse(refusal), ()
+            call_id = call_id if is_valid_call_id(call_id) else ""
         if request.seq:
             decide = answered(decide, sender, call_id)
         applied = await self._apply(Step(call_id, decide, sender, users))

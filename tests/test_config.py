@@ -94,12 +94,25 @@ def test_durations(name: str) -> None:
         assert line.startswith(f"--{name.replace('_', '-')} (SIGNALING_{name.upper()}): ")
 
 
-@pytest.mark.parametrize("name", ["backend", "auth"])
+@pytest.mark.parametrize("name", ["backend", "auth", "call_policy"])
 def test_choices(name: str) -> None:
     """What there is, for now."""
     (line,) = complaints(**{name: "nonsense"})
 
-    assert line.startswith(f"--{name} (SIGNALING_{name.upper()}): ")
+    assert line.startswith(f"--{name.replace('_', '-')} (SIGNALING_{name.upper()}): ")
+
+
+def test_call_policy() -> None:
+    """A URL, in plain text only on this machine; a name is looked up."""
+    option = "--call-policy (SIGNALING_CALL_POLICY): "
+    assert Settings().call_policy is None
+    assert Settings(call_policy="grpc://127.0.0.1:50061").call_policy == "grpc://127.0.0.1:50061"
+    assert complaints(call_policy="grpc://192.0.2.1:50061") == [
+        f"{option}'192.0.2.1' is not loopback: use grpcs://"
+    ]
+    assert complaints(call_policy="friends") == [
+        f"{option}'friends' is neither a URL nor installed; installed: none"
+    ]
 
 
 def test_every_mistake_is_named() -> None:

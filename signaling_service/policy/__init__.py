@@ -1,0 +1,1 @@
+"""Who may call whom: what the operator decides, asked before every call."""
