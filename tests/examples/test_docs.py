@@ -9,6 +9,7 @@ import pytest
 import typer
 from google.protobuf import json_format
 from grpc import StatusCode
+from signaling.v1 import policy_pb2
 from signaling.v1 import signaling_pb2 as pb
 
 from examples import always_busy
@@ -59,7 +60,12 @@ def table(document: str, heading: str) -> list[list[str]]:
 
 def enum_names() -> set[str]:
     """Every enum value, with and without its prefix."""
-    values = [value for enum in pb.DESCRIPTOR.enum_types_by_name.values() for value in enum.values]
+    enums = [
+        enum
+        for file in (pb.DESCRIPTOR, policy_pb2.DESCRIPTOR)
+        for enum in file.enum_types_by_name.values()
+    ]
+    values = [value for enum in enums for value in enum.values]
     prefixes = [
         re.sub(r"(?<=[a-z])(?=[A-Z])", "_", value.type.name).upper() + "_" for value in values
     ]

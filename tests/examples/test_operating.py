@@ -9,11 +9,13 @@ import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
 from redis import exceptions
+from signaling.v1 import policy_pb2
 from structlog.testing import capture_logs
 
 from signaling_service.backends import link, membership
 from signaling_service.backends.location import Location
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings
+from signaling_service.policy import cached, installed
 from signaling_service.transport import errors
 from tests.backends.cell import Stream, connect, kinds
 from tests.backends.nodes import Node
@@ -120,6 +122,18 @@ def test_times_are_those_of_the_code() -> None:
     lease = membership.LEASE
     assert f"**lease** of {lease:g} s, renewed every {lease / membership.BEATS:g} s" in text
     assert link.PATIENCE < 1.5
+
+
+def test_what_is_said_of_policies_is_so() -> None:
+    """How long a verdict is waited for, and holds; and where packages offer theirs."""
+    text = docs.read(PAGE)
+    verdicts = [row[0].strip("`") for row in docs.table(PAGE, "## Who may call whom")]
+
+    assert f"No answer within {cached.TIMEOUT * 1000:.0f} ms" in text
+    assert f"at most every {cached.QUIET:.0f} s" in text
+    assert f"A verdict holds for {cached.MAX_AGE:.0f} s" in text
+    assert f'[project.entry-points."{installed.GROUP}"]' in text
+    assert [f"CALL_VERDICT_{verdict}" for verdict in verdicts] == policy_pb2.CallVerdict.keys()[1:]
 
 
 def test_keys_are_those_of_the_scripts() -> None:
