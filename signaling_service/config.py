@@ -1,6 +1,5 @@
 """Settings: what an operator may choose, from options and `SIGNALING_…` variables."""
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -12,6 +11,7 @@ from signaling_service.backends.location import Location
 from signaling_service.core.rules import Rules
 from signaling_service.ice import TURN_SCHEMES, TurnRest
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings, Seconds
+from signaling_service.loopback import is_loopback
 from signaling_service.policy import installed, location
 
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
@@ -116,7 +116,7 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _credentials_fit_together(self) -> Self:
         host, _ = self.listen_address()
-        if self.auth == "dev" and not _is_loopback(host):
+        if self.auth == "dev" and not is_loopback(host):
             text = f"{host!r} is not loopback, and dev credentials are anybody's"
             raise ValueError(f"{_option('listen')}: {text}")
         for name in ("jwt_keys", "jwt_issuer", "jwt_audience"):
@@ -141,7 +141,7 @@ class Settings(BaseModel):
         host, _ = self.listen_address()
         if self.plaintext and self.tls_cert:
             raise ValueError(f"{_option('plaintext')}: contradicts {_option('tls_cert')}")
-        if not (self.plaintext or self.tls_cert or _is_loopback(host)):
+        if not (self.plaintext or self.tls_cert or is_loopback(host)):
             text = f"{host!r} is not loopback: it is needed, or --plaintext behind a TLS proxy"
             raise ValueError(f"{_option('tls_cert')}: {text}")
         return self
@@ -181,7 +181,7 @@ class Settings(BaseModel):
     def takes_tokens(self) -> bool:
         """Whether devices come in by token: else they are who they say they are."""
         if self.auth is None:
-            return not _is_loopback(self.listen_address()[0])
+            return not is_loopback(self.listen_address()[0])
         return self.auth == "jwt"
 
     @property
@@ -260,10 +260,3 @@ def _host_and_port(address: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > MAX_PORT:
         raise ValueError(f"{address!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

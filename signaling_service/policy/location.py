@@ -1,9 +1,10 @@
 """Where a policy is that is asked over gRPC."""
 
-import ipaddress
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 from urllib.parse import parse_qs, urlsplit
+
+from signaling_service.loopback import is_loopback
 
 SCHEMES: Final = ("grpc", "grpcs")
 
@@ -28,7 +29,7 @@ class PolicyLocation(NamedTuple):
         if parts.scheme not in SCHEMES or not host or not port or parts.path or parts.username:
             raise ValueError("is not grpc://HOST:PORT or grpcs://HOST:PORT")
         is_tls = parts.scheme == "grpcs"
-        if not is_tls and not _is_loopback(host):
+        if not is_tls and not is_loopback(host):
             raise ValueError(f"{host!r} is not loopback: use grpcs://")
         ca = _ca(parts.query) if parts.query else None
         if ca is not None and not is_tls:
@@ -46,10 +47,3 @@ def _ca(query: str) -> Path:
     if set(parameters) != {"ca"}:
         raise ValueError("ca=FILE is the only parameter")
     return Path(parameters["ca"][-1])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
