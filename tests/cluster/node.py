@@ -132,7 +132,7 @@ class Node:
         self, location: Location, clock: ManualClock, traffic: Traffic, observer: Observer
     ) -> None:
         self.backend = NodeBackend(location, clock, traffic, observer)
-        self.registry = NodeRegistry(self.backend, clock, RULES, observer.written)
+        self.registry = NodeRegistry(self.backend, clock, RULES, observer.written, observer.judge)
 
     @property
     def is_dead(self) -> bool:

@@ -21,8 +21,10 @@ from signaling_service.core.model import (
     Held,
     Outcome,
     State,
+    Verdict,
 )
 from signaling_service.core.rules import Limits, Rules
+from signaling_service.policy.base import Everybody
 from tests.core.factory import NOBODY
 
 Visit = tuple[Driver, State, str, State]
@@ -116,16 +118,34 @@ def check_order(before: Call | None, one: Seen, other: Seen) -> None:
             assert seen.follows(peer) or peer.follows(seen), "neither is lost"
 
 
+class Judge(Everybody):
+    """A policy that says what it is told to."""
+
+    def __init__(self) -> None:
+        self.verdict = Verdict.ALLOWED
+
+    async def may_call(
+        self,
+        caller: Device,  # noqa: ARG002 - the protocol's
+        callee_user_id: str,  # noqa: ARG002
+        callee_device_id: str | None,  # noqa: ARG002
+    ) -> Verdict:
+        """See `CallPolicy`."""
+        return self.verdict
+
+
 class Observer:
     """Stands where `handle` stands, and passes everything on to it.
 
-    A decision counts once it is written: a shared backend may have it made anew.
+    A decision counts once it is written: a shared backend may have it made anew. The
+    `judge` is the policy of the registries that it looks at.
     """
 
     def __init__(self) -> None:
         self.visits: Counter[Visit] = Counter()
         self.last: dict[Device, Seen] = {}  # what was decided of the last request of each
         self.journal = Journal()
+        self.judge = Judge()
         self._unwritten: deque[Seen] = deque(maxlen=STALE)
         self._attempts: dict[str, int] = {}
 

@@ -18,7 +18,7 @@ from signaling_service.core.errors import (
     LimitExceededError,
     WrongStateError,
 )
-from signaling_service.core.model import ANSWERED_STATES, Call, Device, State
+from signaling_service.core.model import ANSWERED_STATES, Call, Device, State, Verdict
 from tests.core.app import App
 from tests.core.names import ALICE, ALICES_PHONE, MALLORY, PHONE, TABLET
 from tests.core.observer import Observer
@@ -124,8 +124,8 @@ class People(RuleBasedStateMachine):
         if apps := self.world.connected(DEVICES):
             self.call_from(apps[n % len(apps)], DEVICES[to % len(DEVICES)], how)
 
-    def call_from(self, app: App, device: Device, how: str = "") -> str:
-        """A first offer, which must not cross another call."""
+    def an_offer(self, app: App, device: Device, how: str) -> pb.SdpOffer:
+        """A first offer to the user of `device`."""
         description = self.world.description(app, "first")
         offer = pb.SdpOffer(recipient_user_id=device.user_id, sdp=description)
         if how == "primary":
@@ -134,12 +134,38 @@ class People(RuleBasedStateMachine):
             offer.recipient_device_id = device.device_id
         elif how == "fail":
             offer.offline_policy = pb.OFFLINE_POLICY_FAIL
-        call_id, reached = self.world.place(app, offer)
+        return offer
+
+    def call_from(self, app: App, device: Device, how: str = "") -> str:
+        """A first offer, which must not cross another call."""
+        call_id, reached = self.world.place(app, self.an_offer(app, device, how))
         for first in self.world.calls(State.RINGING) if reached else []:
             is_at_caller = app in self.world.legs(first)
             crosses = first.call_id != call_id and first.caller.device in reached
             assert not (is_at_caller and crosses), "glare ends in one call"
         return call_id
+
+    @precondition(lambda self: len(self.world.calls(*LIVE)) < 5)
+    @rule(
+        n=number,
+        to=number,
+        how=st.sampled_from(["", "primary", "named", "fail"]),
+        openly=st.booleans(),
+    )
+    def is_refused(self, n: int, to: int, how: str, openly: bool) -> None:  # noqa: FBT001 - drawn
+        """A device calls somebody whom it may not call, though that one may call it."""
+        ringing = self.world.calls(State.RINGING)
+        legs = self.world.legs(ringing[n % len(ringing)]) if ringing else []
+        apps = legs or self.world.connected(DEVICES)
+        if not apps:
+            return
+        app, device = apps[n % len(apps)], DEVICES[to % len(DEVICES)]
+        verdict = Verdict.NOT_ALLOWED_OPENLY if openly else Verdict.NOT_ALLOWED
+        call = self.world.place_refused(app, self.an_offer(app, device, how), verdict)
+        if call is not None:
+            is_over = openly or how == "fail"
+            assert call.state is (State.ENDED if is_over else State.RINGING)
+            assert call.legs == {}
 
     @precondition(lambda self: len(self.world.calls(*ANSWERED_STATES)) < 4)
     @rule(n=number, m=number, report=st.sampled_from([None, CONNECTED, FAILED]))

@@ -81,7 +81,9 @@ class Embedded:
         self.clock = ManualClock(0.0)
         self._observer = observer
         self._backend = MemoryBackend(self.clock, RULES)
-        self._registry = CallRegistry(self._backend, self.clock, RULES, observer.written)
+        self._registry = CallRegistry(
+            self._backend, self.clock, RULES, observer.written, observer.judge
+        )
         self._loop = asyncio.new_event_loop()
         self._run(self._start())
 

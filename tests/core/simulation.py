@@ -19,6 +19,7 @@ from signaling_service.core.model import (
     Outcome,
     Side,
     State,
+    Verdict,
 )
 from signaling_service.core.rules import ENDED_MEMORY, MAX_CALL_AGE
 from tests.core.app import App, Parties
@@ -150,6 +151,18 @@ class Simulation:
         self.send(app, call_id, offer=offer)
         call = self.call(call_id)
         return call_id, set(call.legs) if call is not None else set()
+
+    def place_refused(self, app: App, offer: pb.SdpOffer, verdict: Verdict) -> Call | None:
+        """Send a first offer that the policy does not allow; nobody but its caller may hear of it.
+
+        Returns the call, unless the caller has too many.
+        """
+        call_id = self.announce(app, offer)
+        self.parties[call_id].recipient = ""
+        self.observer.judge.verdict = verdict
+        self.send(app, call_id, offer=offer)
+        self.observer.judge.verdict = Verdict.ALLOWED
+        return self.call(call_id)
 
     def announce(self, app: App, offer: pb.SdpOffer) -> str:
         """The id of a call that is to begin."""

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from signaling_service.config import LimitSettings, Settings
+from signaling_service.config import Settings
+from signaling_service.limits import LimitSettings
 from tests.policy.server import PolicyServer
 from tests.transport.settings import NEVER_STUCK, settings
 
