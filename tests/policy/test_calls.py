@@ -125,6 +125,25 @@ async def test_refused_and_offline_take_the_same_time(
     assert len(policy.asked) == 2 * (OFFERS_TIMED + 1)
 
 
+async def test_refused_calls_keep_nobody_out(
+    alice: User, bob: User, mallory: User, policy: PolicyServer
+) -> None:
+    """Sixteen of them would be as many as may ring at a user, if they rang."""
+    await alice.connect("phone")
+    await bob.connect("phone")
+    await mallory.connect("phone", "tablet")
+    policy.answers["bob"] = NOT_ALLOWED
+    for _ in range(8):
+        for device in (mallory.phone, mallory.tablet):
+            await device.offers(bob)
+            await device.hears_progress(pb.PROGRESS_KIND_WAITING)
+    del policy.answers["bob"]
+
+    call = await alice.phone.offers(bob)
+
+    assert (await bob.phone.hears("offer")).call_id == call
+
+
 @pytest.mark.parametrize("answer", [NOT_ALLOWED, OPENLY])
 async def test_nobody_hears_of_a_refused_call(
     alice: User, bob: User, policy: PolicyServer, answer: bytes
