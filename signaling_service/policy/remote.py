@@ -21,7 +21,7 @@ OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 3000),
     # it is there again: gRPC itself waits up to two minutes before it looks
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.min_reconnect_backoff_ms", 3000),
     ("grpc.max_reconnect_backoff_ms", 1000),
 )
 Ask = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]

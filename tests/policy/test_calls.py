@@ -270,9 +270,12 @@ async def test_a_slow_answer_holds_up_its_caller_alone(
 
 
 async def test_a_device_that_comes_back_meanwhile(
-    alice: User, bob: User, policy: PolicyServer
+    alice: User, bob: User, policy: PolicyServer, nodes: list[App]
 ) -> None:
-    """The offer of the stream that was lost has no effect; sent again, it has the one."""
+    """The offer of the stream that was lost has no effect; sent again, it has the one.
+
+    A node that is asked the same meanwhile waits for the answer to come; another one asks.
+    """
     answer = policy.holds("bob")
     await alice.connect("phone")
     await bob.connect("phone")
@@ -288,3 +291,4 @@ async def test_a_device_that_comes_back_meanwhile(
     assert (await bob.phone.is_rung()).call_id == call
     await alice.phone.hears_progress(pb.PROGRESS_KIND_RINGING)
     await bob.phone.hears_nothing()
+    assert len(policy.asked) == len(nodes)

@@ -97,6 +97,19 @@ async def test_question_that_is_called_off(policy: PolicyServer, remote: RemoteP
     assert asking.cancelled()
 
 
+async def test_no_proxy_comes_between(
+    policy: PolicyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the environment says; gRPC would obey it even on loopback."""
+    for name in ("http_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    remote = RemotePolicy(PolicyLocation.parse(policy.url))
+    await remote.start()
+
+    assert await remote.may_call(ALICE, "bob", None) is Verdict.ALLOWED
+    await remote.close()
+
+
 async def test_policy_that_comes_back(policy: PolicyServer, remote: RemotePolicy) -> None:
     """While it is away every question fails at once; it is found again by itself."""
     await remote.may_call(ALICE, "bob", None)
