@@ -3,12 +3,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${1:-generated}
-bin=${VENV:-.venv}/bin
+bin=$(cd "${VENV:-.venv}/bin" && pwd)
 
 rm -rf "$out/signaling"
 mkdir -p "$out"
 mapfile -t files < <(cd protos && find signaling -name '*.proto' | sort)
-PATH="$PWD/$bin:$PATH" "$bin/python" -m grpc_tools.protoc -I protos \
+PATH="$bin:$PATH" "$bin/python" -m grpc_tools.protoc -I protos \
     --python_out="$out" --grpc_python_out="$out" \
     --mypy_out=quiet:"$out" --mypy_grpc_out=quiet:"$out" "${files[@]}"
 # protoc writes no packages; without py.typed mypy would not read the stubs

@@ -186,7 +186,7 @@ def _authenticator(settings: Settings, clock: Clock, backend: Backend) -> Authen
 
 
 def _keys(where: str, clock: Clock) -> KeySource:
-    if where.startswith(("https:", "http:")):
+    if "://" in where:
         return UrlKeys(where, clock)
     try:
         return FileKeys(Path(where))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -17,7 +18,6 @@ from signaling_service.policy import installed, location
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
 MAX_PORT: Final = 65535
 MAX_WORKERS: Final = 64  # more cores than one port is worth
-LOOPBACK_URLS: Final = ("http://127.0.0.1", "http://localhost", "http://[::1]")
 
 
 class Settings(BaseModel):
@@ -76,8 +76,8 @@ class Settings(BaseModel):
     @field_validator("jwt_keys")
     @classmethod
     def _check_jwt_keys(cls, keys: str | None) -> str | None:
-        if keys is not None and keys.startswith("http:") and not keys.startswith(LOOPBACK_URLS):
-            raise ValueError("http is for loopback; what comes over https can be trusted")
+        if keys is not None and "://" in keys:
+            _check_web_url(keys)
         return keys
 
     @field_validator("backend")
@@ -109,8 +109,8 @@ class Settings(BaseModel):
     @field_validator("ice_endpoint")
     @classmethod
     def _check_ice_endpoint(cls, url: str | None) -> str | None:
-        if url is not None and not url.startswith(("https://", "http://127.0.0.1")):
-            raise ValueError(f"{url!r} does not start with https://")
+        if url is not None:
+            _check_web_url(url)
         return url
 
     @model_validator(mode="after")
@@ -260,3 +260,13 @@ def _host_and_port(address: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > MAX_PORT:
         raise ValueError(f"{address!r} is not HOST:PORT")
     return host.strip("[]"), int(port)
+
+
+def _check_web_url(url: str) -> None:
+    """See that nobody on the way can change what comes from a URL."""
+    parts = urlsplit(url)
+    is_safe = parts.scheme == "https" or (
+        parts.scheme == "http" and is_loopback(parts.hostname or "")
+    )
+    if not is_safe or not parts.hostname:
+        raise ValueError("is not https://…, or http://… on loopback")

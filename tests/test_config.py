@@ -147,7 +147,7 @@ def test_endpoint_instead_of_servers(tmp_path: Path) -> None:
 
     assert Settings(ice_endpoint=endpoint).rules().has_relays
     assert complaints(ice_endpoint="http://ice.example") == [
-        "--ice-endpoint (SIGNALING_ICE_ENDPOINT): 'http://ice.example' does not start with https://"
+        "--ice-endpoint (SIGNALING_ICE_ENDPOINT): is not https://…, or http://… on loopback"
     ]
     assert complaints(ice_endpoint=endpoint, turn_url=("stun:stun.example",)) == [
         "--ice-endpoint: is there instead of --turn-url"
@@ -264,3 +264,18 @@ def test_what_belongs_together(options: dict[str, Any], text: str) -> None:
 def test_tls_proxy() -> None:
     """A public address without TLS is possible, on purpose."""
     assert Settings(**jwt(listen="0.0.0.0:80", plaintext=True)).takes_tokens
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://keys.example/", "http://localhost.evil.example/", "http://127.0.0.1.evil.example/"]
+    + ["http://127.0.0.1@evil.example/", "ftp://127.0.0.1/", "https:///keys"],
+)
+def test_what_comes_from_a_url(url: str) -> None:
+    """Nobody on the way can change it."""
+    text = "is not https://…, or http://… on loopback"
+
+    assert complaints(**jwt(jwt_keys=url)) == [f"--jwt-keys (SIGNALING_JWT_KEYS): {text}"]
+    assert complaints(ice_endpoint=url) == [f"--ice-endpoint (SIGNALING_ICE_ENDPOINT): {text}"]
+    for good in ("https://keys.example/a", "http://127.0.0.1:1/a", "http://[::1]/a"):
+        assert Settings(**jwt(jwt_keys=good)).jwt_keys == good
