@@ -268,8 +268,14 @@ def test_tls_proxy() -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://keys.example/", "http://localhost.evil.example/", "http://127.0.0.1.evil.example/"]
-    + ["http://127.0.0.1@evil.example/", "ftp://127.0.0.1/", "https:///keys"],
+    [
+        "http://keys.example/",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://127.0.0.1@evil.example/",
+        "ftp://127.0.0.1/",
+        "https:///keys",
+    ],
 )
 def test_what_comes_from_a_url(url: str) -> None:
     """Nobody on the way can change it."""
