@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from signaling_service import options, process
 from signaling_service.config import SettingError, Settings, explain
+from signaling_service.issuing import commands as issuing
 
 app = typer.Typer(
     help="WebRTC call signaling over gRPC: one stream per device, nothing lost.",
@@ -61,6 +62,10 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     process.choose_experiments()
     process.log_to_stderr()
     _run(chosen)
+
+
+app.command()(issuing.certs)
+app.command()(issuing.token)
 
 
 def _run(options: dict[str, Any]) -> None:
