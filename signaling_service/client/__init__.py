@@ -13,6 +13,14 @@ What the service has said comes once and in order, however often the connection 
 
 from signaling_service.client.call import Call
 from signaling_service.client.client import Client
+from signaling_service.client.credentials import (
+    Bearer,
+    Credentials,
+    Token,
+    TokenSource,
+    bearer,
+    identity,
+)
 from signaling_service.client.errors import (
     ClientError,
     ClosedError,
@@ -51,7 +59,7 @@ from signaling_service.client.news import (
     Incoming,
     Missed,
 )
-from signaling_service.client.options import CallOptions, ClientOptions, Credentials, identity
+from signaling_service.client.options import CallOptions, ClientOptions
 from signaling_service.client.timing import Timing
 
 __all__ = [
@@ -59,6 +67,7 @@ __all__ = [
     "AppMessage",
     "Away",
     "Back",
+    "Bearer",
     "Busy",
     "Call",
     "CallEvent",
@@ -88,10 +97,13 @@ __all__ = [
     "ReplacedError",
     "Ringing",
     "Timing",
+    "Token",
+    "TokenSource",
     "TooLargeError",
     "UnauthenticatedError",
     "UnreadError",
     "Waiting",
     "Won",
+    "bearer",
     "identity",
 ]

@@ -4,20 +4,28 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final, Self, Unpack
+from typing import Any, Final, NamedTuple, Self, Unpack
 
 import grpc
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.client.call import Call, described
-from signaling_service.client.errors import ClosedError, TooLargeError, UnreadError, final_error
+from signaling_service.client.credentials import Bearer, Credentials
+from signaling_service.client.errors import (
+    ClosedError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnreadError,
+    final_error,
+)
 from signaling_service.client.events import Cause, Description
 from signaling_service.client.inbox import Inbox
 from signaling_service.client.news import ClientEvent, Disconnected
-from signaling_service.client.options import CallOptions, ClientOptions, Credentials
+from signaling_service.client.options import CallOptions, ClientOptions
 from signaling_service.client.session import Session
-from signaling_service.client.stream import End, Stream, Target
+from signaling_service.client.stream import End, Metadata, Stream, Target
 from signaling_service.client.switchboard import Switchboard
 from signaling_service.client.timing import Timing
 
@@ -25,6 +33,13 @@ MAX_UNREAD: Final = 1000  # events of a client; so many are days of a bad networ
 MESSAGE_BYTES: Final = 64 * 1024  # until a welcome says what the limit is
 NUMBERS_BYTES: Final = 12  # what `seq` and `ack` add to a request at most
 LEAVE_TIMEOUT: Final = 6.0  # s; the service flushes for 5
+
+
+class _Denied(NamedTuple):
+    """What was UNAUTHENTICATED, and how the stream ended."""
+
+    metadata: Metadata
+    end: End
 
 
 class Client:
@@ -43,7 +58,8 @@ class Client:
     Args:
         address: `host:port` of the service.
         credentials: called before each connection for the request metadata that say who this
-            is; it may be a coroutine function. See `identity`.
+            is; it may be a coroutine function. See `bearer` and `identity`. Whoever is told
+            UNAUTHENTICATED asks once more, and stops unless the answer is another one.
         options: see `ClientOptions`.
     """
 
@@ -61,6 +77,7 @@ class Client:
         self._is_closing = False
         self._is_unread = False
         self._welcomes = 0
+        self._denied: _Denied | None = None  # since the last welcome
         self._ready: asyncio.Future[None]
         self._task: asyncio.Task[None]
 
@@ -87,13 +104,17 @@ class Client:
         return self._switchboard.place(options.get("call_id") or str(uuid.uuid4()), offer)
 
     def refresh(self, access_token: str) -> None:
-        """Renew the credentials of the stream before they expire.
+        """Renew the credentials of the stream before they expire: same user, same device.
+
+        With a token that the service does not take the old one counts on, and a `Refused`
+        is among the client's events; somebody else's ends the client. Not needed where the
+        source of `bearer` says when its tokens expire. Another connection asks the source.
 
         Raises:
             ClosedError: the client has stopped.
         """
         self._check_open()
-        self._send(pb.ConnectRequest(refresh=pb.Refresh(access_token=access_token)))
+        self._refresh(access_token)
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -150,14 +171,20 @@ class Client:
         failures = 0
         while not self._is_closing:
             welcomes = self._welcomes
+            was_denied = self._denied is not None
             end = await self._connect()
-            if error := final_error(end.code, end.detail):
+            was_welcomed = self._welcomes > welcomes
+            error = final_error(end.code, end.detail)
+            is_denied_anew = isinstance(error, UnauthenticatedError) and (
+                was_welcomed or not was_denied
+            )
+            if error and not is_denied_anew:
                 raise error
             if self._is_closing:
                 return
             if self._is_unread:
                 raise UnreadError(f"{MAX_UNREAD} events wait")
-            failures = 1 if self._welcomes > welcomes else failures + 1
+            failures = 1 if was_welcomed else failures + 1
             wait = self._timing.backoff(failures - 1) if end.pause is None else end.pause
             self._tell(Disconnected(end.code, end.detail, wait))
             await self._timing.sleep(wait)
@@ -165,21 +192,53 @@ class Client:
     async def _connect(self) -> End:
         """One stream, from its credentials to its end."""
         try:
-            metadata = self._credentials()
-            if inspect.isawaitable(metadata):
-                metadata = await metadata
+            metadata = await self._ask()
         except OSError as error:
             return End(grpc.StatusCode.UNAVAILABLE, f"no credentials: {error}")
-        stream = self._stream = Stream(self._session, self._timing, self._hear, self._observe)
+        if self._denied is not None and self._denied.metadata == metadata:
+            return self._denied.end  # it would be the same again
+        self._stream = Stream(self._session, self._timing, self._hear, self._observe)
+        async with self._renewing(self._stream):
+            end = await self._stream.run(self._target, metadata)
+        if end.code is grpc.StatusCode.UNAUTHENTICATED:
+            self._denied = _Denied(metadata, end)
+        return end
+
+    async def _ask(self) -> Metadata:
+        metadata = self._credentials()
+        if inspect.isawaitable(metadata):
+            metadata = await metadata
+        return metadata
+
+    @asynccontextmanager
+    async def _renewing(self, stream: Stream) -> AsyncIterator[None]:
+        """Renew the token of a stream while it lasts; raises what the source of tokens raises."""
+        renewing = asyncio.create_task(self._renew(stream))
         try:
-            return await stream.run(self._target, metadata)
+            yield
         finally:
             self._stream = None
+            renewing.cancel()
+            await asyncio.wait([renewing])
+        if not renewing.cancelled():
+            renewing.result()
+
+    async def _renew(self, stream: Stream) -> None:
+        if isinstance(self._credentials, Bearer):
+            try:
+                await self._credentials.renew(self._timing, self._refresh)
+            except Exception:
+                stream.leave()
+                raise
+
+    def _refresh(self, access_token: str) -> None:
+        self._send(pb.ConnectRequest(refresh=pb.Refresh(access_token=access_token)))
 
     def _hear(self, response: pb.ConnectResponse) -> None:
         self._switchboard.hear(response)
         if response.HasField("welcome"):
             self._welcomes += 1
+            self._denied = None
             if not self._ready.done():
                 self._ready.set_result(None)
         if self._news.is_full and self._stream is not None:

@@ -18,7 +18,10 @@ class ReplacedError(ClientError):
 
 
 class UnauthenticatedError(ClientError):
-    """The credentials are missing, malformed or no longer good: get new ones first."""
+    """The credentials are missing, malformed or no longer good; asked again, there were no better.
+
+    Sign the person in again, then begin with a new client.
+    """
 
     codes = (grpc.StatusCode.UNAUTHENTICATED,)
 

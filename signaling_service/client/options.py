@@ -1,15 +1,13 @@
 """What an app may set, for a client and for a call."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypedDict
 
 import grpc
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.client.stream import Message, Metadata
+from signaling_service.client.stream import Message
 from signaling_service.client.timing import Timing
-
-Credentials = Callable[[], Metadata | Awaitable[Metadata]]  # asked before every connection
 
 
 class ClientOptions(TypedDict, total=False):
@@ -49,8 +47,3 @@ class CallOptions(TypedDict, total=False):
     routing: pb.Routing.ValueType
     offline_policy: pb.OfflinePolicy.ValueType
     metadata: Mapping[str, str]
-
-
-def identity(user_id: str, device_id: str) -> Credentials:
-    """The credentials of a service that takes devices at their word, as on one's own machine."""
-    return lambda: (("user-id", user_id), ("device-id", device_id))

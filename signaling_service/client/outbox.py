@@ -111,7 +111,9 @@ class Outbox:
         stored = self._refused.get(ack)
         self.acknowledge(ack)
         while self._unacked:
-            self._send_again(self._unacked.popleft())
+            item = self._unacked.popleft()
+            if item.name != "refresh":  # the new stream came with credentials of its own
+                self._send_again(item)
         self._waiting = deque(item for item in self._waiting if item is not stored)
         self._names = {seq: name for seq, name in self._names.items() if seq <= ack}
         self._sent = ack

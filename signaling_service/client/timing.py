@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +19,7 @@ class Timing:
     ack_delay: float = 0.2  # an ack waits this long for a request to ride on
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     uniform: Callable[[float, float], float] = random.uniform
+    now: Callable[[], float] = time.time  # s since the epoch, as a token's expiry
 
     def backoff(self, failures: int) -> float:
         """How long to wait after so many failures in a row: drawn, so nobody comes in step."""

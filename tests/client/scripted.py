@@ -19,6 +19,12 @@ class Streamed:
         self._requests = requests
         self._context = context
 
+    @property
+    def token(self) -> str:
+        """The bearer token that the stream came with, empty if none."""
+        metadata = dict(self._context.invocation_metadata() or ())
+        return str(metadata.get("authorization", "")).removeprefix("Bearer ")
+
     async def hears(self) -> pb.ConnectRequest:
         """The next request."""
         return await anext(self._requests)

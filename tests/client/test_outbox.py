@@ -243,3 +243,15 @@ def test_what_is_remembered_is_bounded() -> None:
 
     assert not outbox.refuse(1, PAUSE)
     assert written(outbox) == [(KEPT + 3, "2")]
+
+
+def test_a_new_stream_brings_its_own_credentials() -> None:
+    """A token that the old one may have got is not sent again: by now it is the older one."""
+    outbox = an_outbox("1")
+    outbox.add(pb.ConnectRequest(refresh=pb.Refresh(access_token="old")))  # noqa: S106 - no secret
+    outbox.add(about("a", "2"))
+    written(outbox)
+    outbox.add(pb.ConnectRequest(refresh=pb.Refresh(access_token="new")))  # noqa: S106 - no secret
+    outbox.resume(0)
+
+    assert written(outbox) == [(1, "1"), (2, "2"), (3, "refresh")]
