@@ -6,7 +6,7 @@ RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long demo demo-failing check format proto e2e bench wheel clean
+.PHONY: help run test test-long demo demo-failing check audit format proto e2e bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: $(READY) ## Lint, types, import rules, protos; changes nothing
 	$(BIN)/buf format --diff --exit-code
 	$(BIN)/buf breaking --against protos/baseline.binpb
 	VENV=$(VENV) scripts/check-proto.sh
+
+audit: $(READY) ## Look for known vulnerabilities in what is installed (asks OSV, else PyPI)
+	$(BIN)/python -m scripts.audit
 
 format: $(READY) ## Format code and protos
 	$(BIN)/ruff check --fix .
