@@ -16,6 +16,7 @@ app = typer.Typer(
     help="WebRTC call signaling over gRPC: one stream per device, nothing lost.",
     no_args_is_help=True,
     rich_markup_mode="rich",
+    pretty_exceptions_show_locals=False,  # a key, a token
 )
 
 
