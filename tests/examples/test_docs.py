@@ -20,7 +20,7 @@ from signaling_service.limits import LIMIT_PREFIX, LimitSettings
 from .test_minimal_client import CALL, SDP, Device, running
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "docs/clients.md")
+DOCUMENTS = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "SECURITY.md", "docs/clients.md")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INCLUDED = re.compile(
     r"<!-- (examples/\w+\.py) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
