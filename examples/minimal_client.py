@@ -54,6 +54,7 @@ class Client:
         self._sent = 0  # the highest request seq given out
         self._written = 0  # the highest one written to this stream
         self._unacked: deque[pb.ConnectRequest] = deque()
+        self._refused: list[pb.ConnectRequest] = []  # the service cannot say that it stored them
         self._processed = 0  # the highest response seq the app is done with
         self._acked = 0  # the highest one acknowledged
         self._is_ack_due = False
@@ -114,6 +115,10 @@ class Client:
                     elif response.HasField("draining"):
                         after = response.draining.reconnect_after.ToTimedelta()
                         self._later(after.total_seconds(), self._leave)
+                    elif response.error.code == pb.ERROR_CODE_UNAVAILABLE and not response.seq:
+                        refused = response.error.in_reply_to
+                        self._refused += [one for one in self._unacked if one.seq == refused]
+                        return  # the service cannot reach its data: come back, and send it again
                     while self._unacked and self._unacked[0].seq <= response.ack:
                         self._unacked.popleft()
                     if not response.seq or response.seq > self._processed:  # else a duplicate
@@ -138,10 +143,23 @@ class Client:
         """Go on where the session stands, or start anew if it is gone."""
         if not response.welcome.resumed and self._session_id is not None:
             self._unacked.clear()
+            self._refused.clear()
             self._sent = self._processed = 0
+        for request in self._refused:
+            if request.seq < response.ack:  # else it is stored, or goes out with what follows
+                self._send_again(request)
+        self._refused.clear()
         self._session_id = response.welcome.session_id
         self._written, self._acked = response.ack, self._processed
         self._wake.set()
+
+    def _send_again(self, request: pb.ConnectRequest) -> None:
+        """Send what was overtaken by a request that was stored, under a new number."""
+        again = pb.ConnectRequest()
+        again.CopyFrom(request)
+        self._sent += 1
+        again.seq = self._sent
+        self._unacked.append(again)
 
     async def _write(self, stream: Any) -> None:
         """Write what the service has not got, and an ack that nothing else has carried."""

@@ -12,6 +12,8 @@ from examples.minimal_client import Client, TurnedAwayError
 from examples.proxy import Proxy, proxying
 from signaling_service.app import App
 from signaling_service.limits import LimitSettings
+from tests.client.scripted import Streamed
+from tests.client.scripted import service as scripted
 from tests.conftest import LISTEN
 
 DEADLINE = 20.0  # s, with some waits before reconnecting
@@ -205,3 +207,42 @@ async def test_a_draining_node_is_left(service: App, proxy: Proxy) -> None:
 
     kinds = [event.WhichOneof("payload") for event in bob.heard]
     assert [kind for kind in kinds if kind] == ["welcome", "draining", "welcome"]
+
+
+@pytest.mark.parametrize(
+    ("ack", "sent_again"),
+    [(0, [(1, b"first"), (2, b"second")]), (1, [(2, b"second")]), (2, [(3, b"first")])],
+    ids=["nothing was stored", "it was stored after all", "what followed was stored"],
+)
+async def test_what_could_not_be_stored_is_sent_again(
+    ack: int, sent_again: list[tuple[int, bytes]]
+) -> None:
+    """The client comes back for it; the app hears nothing of that."""
+    heard: list[tuple[int, bytes]] = []
+
+    async def refuse(stream: Streamed) -> None:
+        await stream.welcomes()
+        for _ in range(2):
+            await stream.hears()
+        error = pb.RequestError(in_reply_to=1, code=pb.ERROR_CODE_UNAVAILABLE)
+        await stream.says(call=CALL, error=error)
+        await stream.stays()
+
+    async def resume(stream: Streamed) -> None:
+        await stream.hears()
+        await stream.says(ack=ack, welcome=pb.Welcome(session_id="s", resumed=True))
+        for _ in sent_again:
+            request = await stream.hears()
+            heard.append((request.seq, request.app_message.body))
+        await stream.says(1, ack=heard[-1][0], call=CALL, ended=pb.CallEnded())
+        await stream.stays()
+
+    async with scripted(refuse, resume) as address:
+        alice = Device(address, "alice")
+        async with running(alice):
+            say(alice, b"first")
+            say(alice, b"second")
+            await alice.until("ended")
+
+    assert heard == sent_again
+    assert not [event for event in alice.heard if event.HasField("error")]
