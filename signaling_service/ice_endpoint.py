@@ -4,6 +4,7 @@ import asyncio
 import json
 import urllib.request
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from typing import Any, Final
 
 import structlog
@@ -73,7 +74,7 @@ class IceEndpoint:
         try:
             answer = await asyncio.to_thread(self._get)
             self._servers = [_server(entry, now + self.ttl) for entry in _entries(answer)]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
             log.warning("ice_endpoint_failed", error=type(error).__name__)
             return RETRY
         return self.ttl * REFRESH

@@ -110,6 +110,19 @@ async def test_nonsense_is_asked_for_again(
     await _refreshed(endpoint, vendor, clock, "u2", after=RETRY)
 
 
+async def test_an_endpoint_that_speaks_no_http_is_asked_again(
+    endpoint: IceEndpoint, vendor: Vendor, clock: ManualClock
+) -> None:
+    """What a proxy between may answer stops nothing."""
+    vendor.asked.get_nowait()
+    vendor.status = "5 what"
+    await clock_moves(clock, TTL / 2)
+    await asyncio.wait_for(vendor.asked.get(), 10)
+
+    vendor.status, vendor.answer = "200 OK", [relay(2)]
+    await _refreshed(endpoint, vendor, clock, "u2", after=RETRY)
+
+
 async def test_devices_of_a_service_get_them(vendor: Vendor, clock: ManualClock) -> None:
     """In the welcome."""
     vendor.answer = [relay(1)]

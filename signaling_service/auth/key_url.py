@@ -3,6 +3,7 @@
 import asyncio
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 from typing import Any, Final
 
 import structlog
@@ -78,7 +79,7 @@ class UrlKeys:
         try:
             self._keys = parse(await asyncio.to_thread(self._get))
             self._fetched_at, self._may_fetch_at = now, now + MIN_INTERVAL
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             log.warning("jwt_keys_unreachable", error=type(error).__name__)
         finally:
             self._fetching = None

@@ -108,6 +108,7 @@ async def test_issuer_is_away(server: KeyServer, keys: UrlKeys, clock: ManualClo
 
 BAD_ANSWERS = {
     "an error": (500, b""),
+    "no HTTP": (5, b""),
     "no keys": (200, b'{"keys": []}'),
     "a page": (200, b"<html>"),
     "too long": (200, b" " * 1_000_000),
