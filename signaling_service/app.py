@@ -26,7 +26,7 @@ from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.metrics import Metrics
 from signaling_service.policy.base import CallPolicy
 from signaling_service.policy.choosing import choose
-from signaling_service.process import Stop
+from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.server import Server
@@ -58,6 +58,7 @@ class App:
         )
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
+        self.metrics.count_streams(self._streams)
         self._authenticator = _authenticator(settings, clock, self._backend)
         pacing = Pacing(settings.limits.rates, clock.now)
         service = Service(
@@ -253,9 +254,10 @@ async def serve(
             log.warning("metrics_off", listen=settings.metrics_listen, error=trouble)
         if on_serving is not None:
             on_serving(app.address)
+        memory = asyncio.create_task(give_memory_back())
         await stop.drain.wait()
         drain = asyncio.create_task(app.drain())
         hurry = asyncio.create_task(stop.hurry.wait())
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
-        for task in (drain, hurry):
+        for task in (drain, hurry, memory):
             task.cancel()

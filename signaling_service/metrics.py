@@ -1,8 +1,9 @@
 """Figures for an operator, in Prometheus' format. No label names a user, a device or a call."""
 
+from collections.abc import Sized
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Histogram, start_http_server
+from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.model import Call, State
@@ -24,6 +25,13 @@ class Metrics:
             buckets=SETUP_BUCKETS,
             registry=self.registry,
         )
+        self._streams = Gauge(
+            "signaling_streams", "The streams that are open at this node.", registry=self.registry
+        )
+
+    def count_streams(self, streams: Sized) -> None:
+        """Tell how many `streams` there are, whenever somebody looks."""
+        self._streams.set_function(lambda: len(streams))
 
     def observe(self, before: Call | None, after: Call | None, now: float) -> None:
         """Count what a step made of a call.

@@ -1,12 +1,13 @@
 """What a process of the service is: its log, its event loop, and how it is asked to stop."""
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,6 +18,7 @@ GRPC_EXPERIMENTS: Final = (
     "-event_engine_listener,-event_engine_callback_cq,-event_engine_for_all_other_endpoints"
 )
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
+MEMORY_INTERVAL: Final = 5.0  # s; nothing to give back takes less than 1 ms
 GC_THRESHOLD: Final = 50_000  # new objects between two looks at the youngest
 
 
@@ -57,7 +59,7 @@ def signals_wait() -> Iterator[None]:
 def choose_experiments() -> None:
     """Set gRPC up for this process and those it starts; before it is imported."""
     os.environ.setdefault("GRPC_EXPERIMENTS", GRPC_EXPERIMENTS)
-    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # its notes on stderr are no JSON
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its lines are no JSON, and peers cause them
 
 
 def event_loop() -> asyncio.Runner:
@@ -73,6 +75,26 @@ def look_less_often_for_garbage() -> None:
     """Make connects cost the same however many there are: the objects of a stream stay."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+async def give_memory_back() -> None:
+    """Give back to the system what has been freed, for ever: glibc keeps what lies in between.
+
+    Measured after 15,000 streams of an attack: 45 of 137 MB, in 7 ms on a thread.
+    """
+    trim = _malloc_trim()
+    while trim is not None:
+        await asyncio.sleep(MEMORY_INTERVAL)
+        await asyncio.to_thread(trim, 0)
+
+
+def _malloc_trim() -> Callable[[int], object] | None:
+    """The allocator's own, None where there is none (musl, macOS, Windows)."""
+    try:
+        trim: Callable[[int], object] = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return None
+    return trim
 
 
 def log_to_stderr() -> None:

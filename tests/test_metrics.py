@@ -56,6 +56,16 @@ async def test_call_without_a_connection_counts_by_its_reason(
     assert setups(app, "no_answer") == (1, 60)
 
 
+async def test_streams_are_counted(app: App, alice: User) -> None:
+    """As long as they are open."""
+    await alice.connect("phone", "laptop")
+    assert app.metrics.registry.get_sample_value("signaling_streams") == 2
+
+    await alice.phone.half_closes()
+
+    assert app.metrics.registry.get_sample_value("signaling_streams") == 1
+
+
 async def test_metrics_are_served_without_anybodys_name(app: App, alice: User, bob: User) -> None:
     """In Prometheus' format, over HTTP."""
     call = await answered_call(alice, bob)
