@@ -147,7 +147,7 @@ class App:
         """Ask every device to leave, and wait until all have or the deadline is over."""
         deadline = self._settings.drain_deadline
         log.info("draining", streams=len(self._streams), deadline=deadline)
-        await self._server.turn_away()
+        self._server.turn_away()
         self._streams.drain(deadline)
         empty = asyncio.create_task(self._streams.wait_empty())
         over = asyncio.create_task(sleep(self._clock, deadline))

@@ -47,12 +47,14 @@ class LimitSettings(BaseSettings):
     acks_burst: Count = int(_RATES.acks.burst)
     hellos_per_second: PerSecond = _RATES.hellos.per_second
     hellos_burst: Count = int(_RATES.hellos.burst)
+    connections: Count = 50_000  # of a node; fewer where file descriptors are
     streams_per_connection: Count = 100
     request_metadata_bytes: Count = 8 * 1024
     keepalive_seconds: Seconds = 15  # a ping after this long without traffic
     keepalive_timeout_seconds: Seconds = 5  # dead, if it is not answered
     client_ping_seconds: Seconds = 10  # a client may ping this often
     stuck_write_seconds: Seconds = 10
+    connection_idle_seconds: Seconds = 60  # a connection without an RPC is closed
     connection_age_seconds: Seconds = 4 * 3600
     ended_call_seconds: Seconds = ENDED_MEMORY  # so long a late request hears how its call ended
 

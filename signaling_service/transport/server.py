@@ -1,19 +1,20 @@
 """The gRPC server: its options, health and reflection."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 import grpc
 from grpc_health.v1 import health_pb2
-from grpc_health.v1._async import HealthServicer
 from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
 from signaling_service.limits import LimitSettings
+from signaling_service.transport.descriptors import descriptors_left
+from signaling_service.transport.health import NOT_SERVING, SERVING, Health
 from signaling_service.transport.servicer import SERVICE, SignalingServicer
 
 HANDSHAKE_TIMEOUT: Final = 5.0  # s; a silent TCP connection is no device
+PENDING_REQUESTS: Final = 20_000  # as many devices may come at once, when a node has died
 HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
 
@@ -36,6 +37,13 @@ def options(limits: LimitSettings, *, share_port: bool = False) -> Sequence[tupl
         # the last resort for a peer that answers pings and never reads
         ("grpc.max_connection_age_ms", _ms(limits.connection_age_seconds)),
         ("grpc.max_connection_age_grace_ms", _ms(limits.stuck_write_seconds)),
+        # whoever wants nothing makes room
+        ("grpc.max_connection_idle_ms", _ms(limits.connection_idle_seconds)),
+        # descriptors are left for the engine and for metrics
+        ("grpc.max_allowed_incoming_connections", min(limits.connections, descriptors_left())),
+        # beyond a thousand that wait, gRPC would cancel some, and not those of whoever floods it
+        ("grpc.server.max_pending_requests", PENDING_REQUESTS),
+        ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS),
         ("grpc.so_reuseport", int(share_port)),
     )
 
@@ -56,9 +64,8 @@ class Server:
         share_port: bool = False,
     ) -> None:
         self._server = grpc.aio.server(options=options(limits, share_port=share_port))
-        self._health = HealthServicer()
+        self._health = Health()
         self._is_ready = True
-        self._telling: asyncio.Task[None] | None = None
         self._server.add_generic_rpc_handlers((servicer.handlers(),))
         add_HealthServicer_to_server(self._health, self._server)
         if reflect:
@@ -68,8 +75,8 @@ class Server:
     async def start(self) -> None:
         """Serve, and be healthy."""
         await self._server.start()
-        await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
-        await self._tell_ready()
+        self._health.tell("", SERVING)
+        self.tell_ready(self._is_ready)
 
     def add_port(self, address: str, credentials: grpc.ServerCredentials | None) -> str:
         """Listen at an address, with TLS or without; before `start`.
@@ -92,15 +99,11 @@ class Server:
     def tell_ready(self, is_ready: bool) -> None:  # noqa: FBT001 - a state
         """Tell load balancers whether requests can be served; the process is alive either way."""
         self._is_ready = is_ready
-        self._telling = asyncio.get_running_loop().create_task(self._tell_ready())
+        self._health.tell(SERVICE, SERVING if is_ready else NOT_SERVING)
 
-    async def _tell_ready(self) -> None:
-        answer = health_pb2.HealthCheckResponse
-        await self._health.set(SERVICE, answer.SERVING if self._is_ready else answer.NOT_SERVING)
-
-    async def turn_away(self) -> None:
+    def turn_away(self) -> None:
         """Tell load balancers to send nobody."""
-        await self._health.enter_graceful_shutdown()
+        self._health.tell_over()
 
     async def stop(self, grace: float) -> None:
         """Stop; what is still open after `grace` seconds is cut."""

@@ -17,6 +17,7 @@ from tests.devices import PATIENCE, User, answered_call
 from tests.transport.http2 import (
     MAX_CONCURRENT_STREAMS,
     MAX_HEADER_LIST_SIZE,
+    PREFACE,
     REFUSED_STREAM,
     Http2,
     Kind,
@@ -121,6 +122,46 @@ async def test_streams_of_a_connection(http2: Callable[[], Http2]) -> None:
     connection.request(9, (("user-id", "carol"), ("device-id", "device9")))
     connection.send(9, HELLO)
     await connection.hears(Kind.DATA, 9)
+
+
+@limited(connections=3)
+async def test_connections_of_a_node(http2: Callable[[], Http2]) -> None:
+    """What is above is closed at once; who leaves makes room."""
+    first, *others = [http2() for _ in range(3)]
+    for connection in (first, *others):
+        await connection.open()
+    refused = http2()
+    await refused.open_tcp()
+    await refused.is_closed()
+    for connection in (first, *others):
+        connection.ping()
+        await connection.hears_pong()
+
+    await first.close()
+
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            connection = http2()
+            await connection.open_tcp()
+            connection.write(PREFACE)
+            if await connection.next() is not None:
+                break
+
+
+@limited(connection_idle_seconds=0.5)
+async def test_connections_without_an_rpc(http2: Callable[[], Http2]) -> None:
+    """They are closed, unless they have a stream."""
+    busy, idle = http2(), http2()
+    await busy.open()
+    busy.request(1, CAROLS_PHONE)
+    busy.send(1, HELLO)
+    await busy.hears(Kind.DATA, 1)
+    await idle.open()
+
+    await idle.is_closed()
+
+    busy.ping()
+    await busy.hears_pong()
 
 
 async def test_silent_connections(http2: Callable[[], Http2]) -> None:
