@@ -29,7 +29,7 @@ test: $(READY) ## Run the tests (a few minutes)
 	$(BIN)/python -m pytest -n 2 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 test-long: $(READY) ## Run the property tests and the fault runs for long
-	HYPOTHESIS_PROFILE=nightly FAULTS=long $(BIN)/python -m pytest -n 2 tests/core tests/cluster tests/faults --timeout=3600
+	HYPOTHESIS_PROFILE=nightly FAULTS=long $(BIN)/python -m pytest -n 2 tests/core tests/cluster tests/faults tests/hostile --timeout=3600
 
 demo: $(READY) ## Watch two WebRTC peers call each other
 	$(BIN)/python -m examples.demo

@@ -17,6 +17,7 @@ from tests.canaries import logs_are_watched, pytest_runtest_makereport
 from tests.clock import ManualClock
 from tests.devices import User
 from tests.faults.report import PROPERTY, Row, table
+from tests.hostile import report as attacked
 from tests.shared import ONE_NODE, shared_cell
 from tests.valkey import Valkey
 
@@ -45,6 +46,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(f"{driver:9}{before:13}{kind:17}{after:13}{count:7}")
     if runs := [Row(*value) for name, value in noted if name == PROPERTY]:
         terminalreporter.write_line(table(runs))
+    if attacks := [attacked.Row(*value) for name, value in noted if name == attacked.PROPERTY]:
+        terminalreporter.write_line(attacked.table(attacks))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ ping and gives no window.
 """
 
 import asyncio
+import contextlib
 import re
 import socket
 import struct
@@ -33,8 +34,10 @@ class Kind(IntEnum):
 
     DATA = 0
     HEADERS = 1
+    PRIORITY = 2
     RST_STREAM = 3
     SETTINGS = 4
+    PUSH_PROMISE = 5
     PING = 6
     GOAWAY = 7
     WINDOW_UPDATE = 8
@@ -76,23 +79,31 @@ class Http2:
     # sending; frames of one turn of the event loop travel together
 
     def write(self, data: bytes) -> None:
-        """Send bytes."""
+        """Send bytes; into the void, if the other side has gone."""
         assert self._writer is not None
-        self._writer.write(data)
+        if not self._writer.is_closing():
+            self._writer.write(data)
 
-    def frame(self, kind: Kind, stream: int, payload: bytes, flags: int = 0) -> None:
-        """Send a frame."""
-        head = len(payload).to_bytes(3, "big") + bytes([kind, flags])
-        self.write(head + stream.to_bytes(4, "big") + payload)
+    async def flush(self) -> bool:
+        """Wait until the other side has taken most of it; returns whether it is still there."""
+        assert self._writer is not None
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            return False
+        return not self._writer.is_closing()
+
+    def frame(
+        self, kind: int, stream: int, payload: bytes, flags: int = 0, size: int | None = None
+    ) -> None:
+        """Send a frame; it may claim to be of another `size`."""
+        self.write(framed(kind, stream, payload, flags, size))
 
     def request(
         self, stream: int, metadata: Sequence[tuple[str, str]], path: str = CONNECT
     ) -> None:
         """Begin an RPC."""
-        headers = [("content-type", "application/grpc"), ("te", "trailers"), *metadata]
-        block = b"\x83\x86"  # :method POST, :scheme http (RFC 7541 appendix A)
-        block += b"\x04" + _string(path) + b"\x01" + _string("test")
-        block += b"".join(b"\x00" + _string(name) + _string(value) for name, value in headers)
+        block = header_block(metadata, path)
         parts = [block[at : at + MAX_FRAME] for at in range(0, len(block), MAX_FRAME)]
         for index, part in enumerate(parts):
             flags = END_HEADERS if index == len(parts) - 1 else 0
@@ -125,13 +136,20 @@ class Http2:
 
     def abort(self) -> None:
         """Break the TCP connection off."""
-        if self._writer is None:
+        if self._writer is None or self._writer.is_closing():
             return
         raw = self._writer.get_extra_info("socket")
         if raw is not None and raw.fileno() >= 0:
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
-        self._writer = None
+
+    async def close(self) -> None:
+        """Close the TCP connection as one does."""
+        if self._writer is not None:
+            self._writer.close()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()
+            self._writer = None
 
     # reading
 
@@ -198,6 +216,22 @@ class Http2:
         return _messages(data), int(found[1])
 
 
+def framed(
+    kind: int, stream: int, payload: bytes, flags: int = 0, size: int | None = None
+) -> bytes:
+    """A frame as it travels; it may claim to be of another `size`."""
+    head = (len(payload) if size is None else size).to_bytes(3, "big") + bytes([kind, flags])
+    return head + stream.to_bytes(4, "big") + payload
+
+
+def header_block(metadata: Sequence[tuple[str, str]], path: str = CONNECT) -> bytes:
+    """The header fields of an RPC (RFC 7541), none of them indexed."""
+    headers = [("content-type", "application/grpc"), ("te", "trailers"), *metadata]
+    block = b"\x83\x86"  # :method POST, :scheme http (RFC 7541 appendix A)
+    block += b"\x04" + string(path) + b"\x01" + string("test")
+    return block + b"".join(b"\x00" + string(name) + string(value) for name, value in headers)
+
+
 def _messages(data: bytes) -> list[pb.ConnectResponse]:
     messages = []
     while data:
@@ -207,7 +241,7 @@ def _messages(data: bytes) -> list[pb.ConnectResponse]:
     return messages
 
 
-def _string(value: str) -> bytes:
+def string(value: str) -> bytes:
     """A string literal (RFC 7541 §5.2), not Huffman-coded."""
     data = value.encode()
     if len(data) < 127:

@@ -1,0 +1,1 @@
+"""Peers that mean harm, or act as if: raw HTTP/2 at a service that is a process of its own."""
