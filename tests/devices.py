@@ -29,8 +29,8 @@ def sdp(ufrag: str = "Ufr4") -> str:
 
 def candidate(number: int, ufrag: str = "Ufr4") -> pb.IceCandidate:
     """A host candidate that can be told from others by its number."""
-    line = f"candidate:{number} 1 udp 2130706431 127.0.0.1 {50000 + number} typ host ufrag {ufrag}"
-    return pb.IceCandidate(candidate=f"{line} note {CANARY}", sdp_mid="0")
+    line = f"candidate:{number} 1 udp 2130706431 127.0.0.1 {50000 + number} typ host"
+    return pb.IceCandidate(candidate=f"{line} note {CANARY} ufrag {ufrag}", sdp_mid="0")
 
 
 def channel_to(address: str, tls: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
