@@ -36,10 +36,12 @@ from signaling_service.core.rules import Rules
 from signaling_service.deciding import answered, error_of, keep, refuse, users_of
 from signaling_service.policy.base import EVERYBODY, CallPolicy, verdict_on
 from signaling_service.snapshots import snapshot_of
+from signaling_service.turns import Turns
 
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
+AT_ONCE: Final = 8  # streams that come, and that go: thousands would hold up everybody's calls
 
 log = structlog.get_logger()
 
@@ -89,6 +91,8 @@ class CallRegistry:
         self._is_due = asyncio.Event()
         self._sweeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
+        self._comings = Turns(AT_ONCE)
+        self._goings = Turns(AT_ONCE)
 
     def start(self) -> None:
         """Begin to fire deadlines."""
@@ -121,6 +125,12 @@ class CallRegistry:
             FencedError: a newer stream has come meanwhile.
             BackendAwayError: the backend cannot be reached.
         """
+        async with self._comings:
+            return await self._connect(device, request, wake)
+
+    async def _connect(
+        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
+    ) -> Connection:
         while isinstance(found := await self._backend.attach(device, request, wake), Over):
             await self._end_session(found)
         try:
@@ -229,9 +239,10 @@ class CallRegistry:
         """Let a stream be lost, as often as it takes: else its peer would never hear of it."""
         while True:
             try:
-                calls = await self._backend.detach(stream)
-                self._remind(self._clock.now() + self._rules.resume_window)
-                await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
+                async with self._goings:
+                    calls = await self._backend.detach(stream)
+                    self._remind(self._clock.now() + self._rules.resume_window)
+                    await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
             except BackendAwayError:
                 await sleep(self._clock, LEAVE_RETRY)
             except Exception:

@@ -288,15 +288,15 @@ class Stream:
             check_hello(request.hello, self._service.rules.limits)
         except RefusedError:
             raise StreamEndedError(errors.BAD_HELLO) from None
+        if self._hello_timer is not None:
+            self._hello_timer.cancel()  # said in time, however many others have
+            self._hello_timer = None
         connection = await self._service.registry.connect(self._device, request, self.wake)
         self._acks.resume(connection.received)
         self._received = connection.received
         self._sent = connection.acked
         self._unnumbered.insert(0, welcome(connection, self._service))
         self._connection = connection
-        if self._hello_timer is not None:
-            self._hello_timer.cancel()
-            self._hello_timer = None
         self.wake()
 
     async def _process(
