@@ -12,6 +12,7 @@ from benchmarks.servers import cpu_seconds, pinned
 from tests.valkey import Valkey
 
 _PREFIX: Final = "{signaling}:"  # of every key: the cell's hash tag
+STAYING: Final = ("last", "nodes", "n", "hints")  # a cell has them as long as it has nodes
 _OURS: Final = "info"  # how a benchmark asks; no node does
 _KEYS_AT_ONCE: Final = 1000
 SETTINGS: Final = ("appendonly yes", "appendfsync everysec")  # what it holds is to last
@@ -43,6 +44,11 @@ class Holding:
     used_memory: int
     keys: Mapping[str, int]
     key_bytes: Mapping[str, int]
+
+    @property
+    def left_behind(self) -> int:
+        """The number of keys that devices and calls have."""
+        return sum(count for kind, count in self.keys.items() if kind not in STAYING)
 
 
 class Engine:

@@ -93,6 +93,7 @@ class App:
             raise
         await self._authenticator.start()
         await self._server.start()
+        self._watch()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.start()
         self._registry.start()
@@ -136,6 +137,13 @@ class App:
             await self._ice.close()
         await self._close()
         log.info("stopped")
+
+    def _watch(self) -> None:
+        """Let an operator see what must not grow."""
+        loop = asyncio.get_running_loop()
+        self.metrics.watch_tasks(lambda: len(asyncio.all_tasks(loop)))
+        if isinstance(self._backend, MemoryBackend):
+            self.metrics.watch_memory(self._backend.held)
 
     async def _close(self) -> None:
         await self._policy.close()

@@ -1,9 +1,15 @@
 """Figures for an operator, in Prometheus' format. No label names a user, a device or a call."""
 
-from collections.abc import Sized
+from collections.abc import Callable, Mapping, Sized
 from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    start_http_server,
+)
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.model import Call, State
@@ -28,10 +34,31 @@ class Metrics:
         self._streams = Gauge(
             "signaling_streams", "The streams that are open at this node.", registry=self.registry
         )
+        ProcessCollector(registry=self.registry)  # resident memory, CPU, file descriptors
 
     def count_streams(self, streams: Sized) -> None:
         """Tell how many `streams` there are, whenever somebody looks."""
         self._streams.set_function(lambda: len(streams))
+
+    def watch_tasks(self, count: Callable[[], int]) -> None:
+        """Show how many tasks the event loop has; `count` is called on another thread."""
+        tasks = Gauge(
+            "signaling_event_loop_tasks",
+            "Tasks of the event loop: some for each stream, and a few beside.",
+            registry=self.registry,
+        )
+        tasks.set_function(count)
+
+    def watch_memory(self, held: Callable[[], Mapping[str, int]]) -> None:
+        """Show how much an embedded backend holds; `held` is called on another thread."""
+        gauge = Gauge(
+            "signaling_memory_held",
+            "What the node holds in its memory, for want of an engine.",
+            ["kind"],
+            registry=self.registry,
+        )
+        for kind in held():
+            gauge.labels(kind).set_function(lambda kind=kind: held()[kind])
 
     def observe(self, before: Call | None, after: Call | None, now: float) -> None:
         """Count what a step made of a call.

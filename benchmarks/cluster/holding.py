@@ -19,7 +19,6 @@ _MEMORY_SECONDS: Final = "5"  # of ended calls and lost sessions: then all of it
 _SETTLE_SECONDS: Final = 3.0
 _FORGET_TIMEOUT: Final = 120.0  # s; what is there then stays
 _POLL_INTERVAL: Final = 0.5
-_STAYING: Final = ("last", "nodes", "n", "hints")  # a cell has them as long as it has nodes
 _SENT: Final = ("evalsha", "blmpop")  # by nodes; the other commands run inside scripts
 _CALL: Final = "c"
 _BYTES: Final = "bytes in the engine"
@@ -51,7 +50,7 @@ async def measure(bench: Bench, section: str) -> list[Figure]:
     figures.add_share("a live call and its two devices", _share(seen.live, seen.idle, calls))
     ended = seen.ended.key_bytes[_CALL] / seen.ended.keys[_CALL]
     figures.add("a call that has ended, while it is remembered", _BYTES, ended)
-    figures.add("when all of it is over", "keys left", _leftover(seen.left))
+    figures.add("when all of it is over", "keys left", seen.left.left_behind)
     memory = (seen.left.used_memory - seen.empty.used_memory) / _KIB
     figures.add("when all of it is over", "KiB more than before", memory)
     figures.add_silence(f"{devices:,} idle devices", seen.silent, devices)
@@ -103,14 +102,9 @@ async def _forgotten(engine: Engine) -> Holding:
     """Wait until nothing is left of devices and calls, or nothing more goes; return what is."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_FORGET_TIMEOUT):
-            while _leftover(await engine.holds()):  # noqa: ASYNC110 - no event tells of it
+            while (await engine.holds()).left_behind:  # noqa: ASYNC110 - no event tells of it
                 await asyncio.sleep(_POLL_INTERVAL)
     return await _settled(engine)  # tables that are too large by now shrink a little later
-
-
-def _leftover(holding: Holding) -> int:
-    """Return the number of keys that somebody has left behind."""
-    return sum(count for kind, count in holding.keys.items() if kind not in _STAYING)
 
 
 @dataclass(frozen=True)

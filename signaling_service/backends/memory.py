@@ -2,7 +2,7 @@
 
 import heapq
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
@@ -54,6 +54,14 @@ class MemoryBackend:
     def call(self, call_id: str) -> Call:
         """A live call."""
         return self._calls[call_id]
+
+    def held(self) -> Mapping[str, int]:
+        """How many calls, users and departed devices there are; for any thread."""
+        return {
+            "calls": len(self._calls),
+            "users": len(self._users),
+            "departed": len(self._departed),
+        }
 
     # the backend
 
