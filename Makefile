@@ -4,9 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
+DEVICES ?= 5000
+MINUTES ?= 5
+BACKEND ?= memory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long demo demo-failing check audit format proto e2e bench wheel clean
+.PHONY: help run test test-long demo demo-failing check audit format proto e2e bench storm soak wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +67,12 @@ e2e: $(READY) ## Test with libwebrtc, coturn and buf curl (installs Debian packa
 
 bench: $(READY) ## Measure, side by side with a bare relay (some minutes)
 	$(BIN)/python -m benchmarks
+
+storm: $(READY) ## Let 5,000 devices come back at once (DEVICES=5000)
+	$(BIN)/python -m benchmarks --only storm --devices $(DEVICES) --out benchmarks/results/storm.json
+
+soak: $(READY) ## Let devices come and go, then look for leaks (MINUTES=5 BACKEND=memory)
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES) --backend $(BACKEND)
 
 wheel: $(READY) ## Build the wheel
 	$(BIN)/pip wheel --quiet --no-deps --wheel-dir dist .

@@ -4,6 +4,7 @@ import gc
 import os
 import resource
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -17,6 +18,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.plan import FULL, QUICK, Plan
 from benchmarks.servers import cores
+from benchmarks.storm import section as storm
 
 _SECTIONS: Final[Mapping[str, Callable[[Bench], Awaitable[list[Figure]]]]] = {
     candidates.SECTION: candidates.measure,
@@ -24,6 +26,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Bench], Awaitable[list[Figure]]]]] = {
     idle.SECTION: idle.measure,
     latency.SECTION: latency.measure,
     cluster.SECTION: cluster.measure,
+    storm.SECTION: storm.measure,
 }
 _EVERYTHING: Final = ",".join(_SECTIONS)
 _LATEST: Final = Path("benchmarks/results/latest.json")
@@ -35,6 +38,7 @@ def main(
         bool, typer.Option("--quick", help="Smaller numbers, noisier figures.")
     ] = False,
     only: Annotated[str, typer.Option(help="Sections, separated by commas.")] = _EVERYTHING,
+    devices: Annotated[int | None, typer.Option(help="How many come back in a storm.")] = None,
     out: Annotated[Path, typer.Option(help="Where the JSON goes.")] = _LATEST,
 ) -> None:
     """Measure the service beside a bare gRPC relay; print a table and write JSON."""
@@ -43,6 +47,8 @@ def main(
         raise typer.BadParameter(f"no such section: {', '.join(unknown)}; there are {_EVERYTHING}")
     _raise_file_limit()
     plan = QUICK if quick else FULL
+    if devices is not None:
+        plan = replace(plan, storm_devices=devices)
     console = Console()
     figures = uvloop.run(_measure(plan, sections, console))
     console.print(report.table(figures))

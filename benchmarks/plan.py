@@ -30,6 +30,10 @@ class Plan:
     cluster_messages: int
     cluster_idle_devices: int
     cluster_calls: int
+    storm_devices: int
+    storms: int
+    storm_pairs: int
+    storm_quiet_seconds: float
 
 
 FULL: Final = Plan(
@@ -44,6 +48,10 @@ FULL: Final = Plan(
     cluster_messages=10_000,  # in each of four set-ups
     cluster_idle_devices=10_000,
     cluster_calls=2_000,
+    storm_devices=5_000,
+    storms=3,
+    storm_pairs=40,
+    storm_quiet_seconds=15.0,
 )
 
 QUICK: Final = Plan(
@@ -58,4 +66,8 @@ QUICK: Final = Plan(
     cluster_messages=2_000,
     cluster_idle_devices=2_000,
     cluster_calls=250,
+    storm_devices=1_000,
+    storms=3,
+    storm_pairs=40,
+    storm_quiet_seconds=5.0,
 )

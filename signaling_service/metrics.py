@@ -1,6 +1,7 @@
 """Figures for an operator, in Prometheus' format. No label names a user, a device or a call."""
 
 from collections.abc import Callable, Mapping, Sized
+from functools import partial
 from wsgiref.simple_server import WSGIServer
 
 from prometheus_client import (
@@ -58,7 +59,7 @@ class Metrics:
             registry=self.registry,
         )
         for kind in held():
-            gauge.labels(kind).set_function(lambda kind=kind: held()[kind])
+            gauge.labels(kind).set_function(partial(_value, held, kind))
 
     def observe(self, before: Call | None, after: Call | None, now: float) -> None:
         """Count what a step made of a call.
@@ -97,3 +98,7 @@ class Metrics:
 
     def _count(self, outcome: str, seconds: float) -> None:
         self._setup.labels(outcome).observe(seconds)
+
+
+def _value(held: Callable[[], Mapping[str, int]], kind: str) -> float:
+    return held()[kind]

@@ -56,9 +56,7 @@ def slope(samples: Sequence[Sample]) -> float:
     memory = sum(each.memory for each in late) / len(late)
     spread = sum((each.at - at) ** 2 for each in late)
     return (
-        sum((each.at - at) * (each.memory - memory) for each in late)
-        / spread
-        * _SECONDS_PER_MINUTE
+        sum((each.at - at) * (each.memory - memory) for each in late) / spread * _SECONDS_PER_MINUTE
     )
 
 

@@ -17,6 +17,7 @@ INTERVAL: Final = 1.0  # s; from one call of a pair to its next
 class Calls:
     """The calls so far: when each began, and how long its set-up took."""
 
+    interval: float  # s
     setups: list[tuple[float, float]] = field(default_factory=list)
     is_over: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -26,15 +27,15 @@ class Calls:
 
 
 @asynccontextmanager
-async def calling(pairs: Sequence[Pair]) -> AsyncIterator[Calls]:
+async def calling(pairs: Sequence[Pair], interval: float = INTERVAL) -> AsyncIterator[Calls]:
     """Let every pair call, over and over, until the block ends; its last call comes to its end.
 
     A message that is refused, out of order or lost ends the block.
     """
-    calls = Calls()
+    calls = Calls(interval)
     async with asyncio.TaskGroup() as group:
         for index, pair in enumerate(pairs):
-            group.create_task(_keep_calling(pair, index / len(pairs) * INTERVAL, calls))
+            group.create_task(_keep_calling(pair, index / len(pairs) * interval, calls))
         yield calls
         calls.is_over.set()
 
@@ -44,7 +45,7 @@ async def _keep_calling(pair: Pair, offset: float, calls: Calls) -> None:
     while not await _is_over(calls, due - time.monotonic()):
         async with asyncio.timeout(STALL_TIMEOUT):
             await _call(pair, calls)
-        due = max(due + INTERVAL, time.monotonic())
+        due = max(due + calls.interval, time.monotonic())
 
 
 async def _is_over(calls: Calls, wait: float) -> bool:

@@ -29,6 +29,7 @@ class Member:
         self._session_id: str | None = None
         self._seen = 0
         self._stream: Any = None
+        self._leaving: asyncio.Task[None] | None = None
 
     async def comes(self, dial: Callable[[], aio.Channel]) -> None:
         """Be welcomed; what is refused is tried again, after the waits of the client guide."""
@@ -49,8 +50,7 @@ class Member:
             if response.HasField("draining"):
                 self.reconnect_after = response.draining.reconnect_after.ToMilliseconds() / 1000
                 self.told.set()
-                loop = asyncio.get_running_loop()
-                loop.call_later(self.reconnect_after, lambda: _close_side(loop, stream))
+                self._leaving = asyncio.create_task(_leave(stream, self.reconnect_after))
         if self.told.is_set():
             self.status.set_result((await stream.code()).name)
 
@@ -75,6 +75,7 @@ async def _next(stream: Any) -> object:
         return grpc.aio.EOF
 
 
-def _close_side(loop: asyncio.AbstractEventLoop, stream: Any) -> None:
-    closing = loop.create_task(stream.done_writing())
-    stream.add_done_callback(lambda _: closing.cancel())
+async def _leave(stream: Any, wait: float) -> None:
+    """Close this side of the stream after that many seconds."""
+    await asyncio.sleep(wait)
+    await stream.done_writing()
