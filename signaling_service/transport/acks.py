@@ -51,11 +51,17 @@ class Acks:
         return self.processed
 
     def close(self) -> None:
-        """Let no more go out."""
+        """Let no more go out, and know nobody: a stream has to go without a garbage collector."""
+        self._wake = _wake_nobody
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
 
     def _late(self) -> None:
         self._timer = None
         if self.is_owed:
             self.want()
+
+
+def _wake_nobody() -> None:
+    """The stream has ended."""

@@ -1,6 +1,7 @@
 """However a stream is lost, nothing of it is left, nothing is logged as a mistake."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 
 import pytest
@@ -12,6 +13,7 @@ from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.model import Device as DeviceKey
 from signaling_service.core.rules import Rules
 from signaling_service.limits import LimitSettings
+from signaling_service.transport.stream import Stream
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, Device, User, answered_call
 from tests.transport.carrier import Carrier, a_service
@@ -129,6 +131,22 @@ async def test_stream_that_is_cancelled_more_than_once(times: int) -> None:
     assert phone.task.cancelled()
     devices = backend.user("alice").sessions
     assert [device.is_connected for device in devices.values()] == [False]
+
+
+async def test_stream_that_has_ended_needs_no_garbage_collector(alice: User) -> None:
+    """Its memory is free at once: the collector looks at old objects once in a long while."""
+    gc.disable()
+    try:
+        for _ in range(3):
+            await alice.phone.connects()
+            await alice.phone.hears_nothing()
+            await alice.phone.sends(call="no-such-call", ringing=pb.Ringing())
+            await alice.phone.drops()
+        await at_rest(streams=0)
+
+        assert [each for each in gc.get_objects() if type(each) is Stream] == []
+    finally:
+        gc.enable()
 
 
 async def test_session_is_open_to_its_device_at_once(
