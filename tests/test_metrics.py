@@ -81,3 +81,20 @@ async def test_metrics_are_served_without_anybodys_name(app: App, alice: User, b
 
     assert f'{SETUP}_count{{outcome="hangup"}} 1.0' in text
     assert not any(name in text for name in ("alice", "bob", call))
+
+
+async def test_what_must_not_grow_is_shown(app: App, alice: User, bob: User) -> None:
+    """The process, the tasks of its event loop, and what it holds in its memory."""
+
+    def held() -> list[float | None]:
+        value = app.metrics.registry.get_sample_value
+        return [value("signaling_memory_held", {"kind": kind}) for kind in ("calls", "users")]
+
+    before = app.metrics.registry.get_sample_value("signaling_event_loop_tasks")
+    await answered_call(alice, bob)
+
+    value = app.metrics.registry.get_sample_value
+    assert held() == [1, 2]
+    assert (value("signaling_event_loop_tasks") or 0) > (before or 0) > 0
+    assert (value("process_resident_memory_bytes") or 0) > 0
+    assert (value("process_open_fds") or 0) > 0

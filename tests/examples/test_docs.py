@@ -12,9 +12,10 @@ from grpc import StatusCode
 from signaling.v1 import policy_pb2
 from signaling.v1 import signaling_pb2 as pb
 
-from examples import always_busy
+from examples import always_busy, minimal_client
 from signaling_service.app import App
 from signaling_service.cli import app as cli
+from signaling_service.client import Timing
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings
 
 from .test_minimal_client import CALL, SDP, Device, running
@@ -158,6 +159,21 @@ def test_every_limit_stands_in_the_client_guide() -> None:
 
     limits = LimitSettings().model_dump()
     assert shown == {LIMIT_PREFIX + name.upper(): float(value) for name, value in limits.items()}
+
+
+def test_the_client_guide_tells_the_backoff_of_both_clients() -> None:
+    """Full jitter between the same bounds, and what a draining node says comes first."""
+    rule = re.search(
+        r"^11\. \*\*Reconnect with full jitter, (\S+) to (\S+) s; (.*?)\*\*",
+        read("docs/clients.md"),
+        re.MULTILINE,
+    )
+
+    assert rule is not None
+    assert rule[3] == "`reconnect_after` first."
+    told = (float(rule[1]), float(rule[2]))
+    assert told == (Timing().min_backoff, Timing().max_backoff)
+    assert told == (minimal_client.MIN_BACKOFF, minimal_client.MAX_BACKOFF)
 
 
 @pytest.mark.parametrize(

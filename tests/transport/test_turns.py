@@ -1,0 +1,89 @@
+"""Of many streams that come or go in the same instant a few are in work, and none is late."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+from signaling.v1 import signaling_pb2 as pb
+
+from signaling_service.backends.base import Attached, Over
+from signaling_service.backends.memory import MemoryBackend
+from signaling_service.core.model import Device
+from signaling_service.core.rules import Rules
+from signaling_service.limits import LimitSettings
+from signaling_service.registry import AT_ONCE
+from signaling_service.transport.stream import HELLO_TIMEOUT
+from signaling_service.turns import Turns
+from tests.clock import ManualClock
+from tests.devices import PATIENCE
+from tests.transport.carrier import Carrier, a_service
+
+
+class ClosedBackend(MemoryBackend):
+    """Lets nobody in until `is_open` is set; `coming` counts who waits inside."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock, Rules())
+        self.coming = 0
+        self.is_open = asyncio.Event()
+
+    async def attach(
+        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
+    ) -> Attached | Over:
+        """Wait, then do as always."""
+        self.coming += 1
+        await self.is_open.wait()
+        return await super().attach(device, request, wake)
+
+
+async def test_hello_that_waits_its_turn_is_in_time() -> None:
+    """What took long was the crowd, not the device: all are welcomed in the end."""
+    clock = ManualClock()
+    backend = ClosedBackend(clock)
+    service = a_service(clock, LimitSettings(), backend)
+    phones = [Carrier(Device(f"user{n}", "phone"), service) for n in range(3 * AT_ONCE)]
+    for phone in phones:
+        phone.asks(pb.ConnectRequest(hello=pb.Hello()))
+    await phones[-1].settles()
+    assert backend.coming == AT_ONCE
+
+    clock.advance(HELLO_TIMEOUT + 1)
+    backend.is_open.set()
+    await phones[-1].settles()
+
+    kinds = [[each.WhichOneof("payload") for each in phone.told] for phone in phones]
+    assert kinds == [["welcome"]] * len(phones)
+    for phone in phones:
+        phone.task.cancel()
+    await asyncio.wait([phone.task for phone in phones])
+
+
+async def test_others_come_in_between() -> None:
+    """Turns in which nothing waits leave the loop to others all the same, and keep their order."""
+    turns = Turns(at_once=2)
+    taken: list[str] = []
+
+    async def take(name: str) -> None:
+        async with turns:
+            taken.append(name)
+
+    async def other() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        taken.append("other")
+
+    await asyncio.gather(*(take(f"{n}") for n in range(6)), other())
+
+    assert [each for each in taken if each != "other"] == [f"{n}" for n in range(6)]
+    assert taken.index("other") < len(taken) - 1
+
+
+async def test_turn_that_fails_is_over() -> None:
+    """The next one comes."""
+    turns = Turns(at_once=1)
+    with pytest.raises(LookupError):
+        async with turns:
+            raise LookupError
+
+    async with asyncio.timeout(PATIENCE), turns:
+        pass
