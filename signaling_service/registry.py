@@ -41,7 +41,7 @@ from signaling_service.turns import Turns
 SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
-AT_ONCE: Final = 16  # streams that come, and that go: thousands would hold up everybody's calls
+AT_ONCE: Final = 8  # streams that come, and that go: thousands would hold up everybody's calls
 
 log = structlog.get_logger()
 
