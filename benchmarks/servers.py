@@ -7,10 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Final
 
@@ -18,6 +20,7 @@ import psutil
 
 START_TIMEOUT: Final = 30.0  # seconds until a server must serve
 _POLL_INTERVAL: Final = 0.05
+_COMPLAINTS: Final = ("warning", "error", "critical")
 _SEEN_OF_LOG: Final = 2000  # characters of a failed server's log that go into the error
 
 # The load is beyond what one device may do: what is measured is the path, not the bucket.
@@ -59,11 +62,18 @@ class Server:
     kind: Kind
     address: str
     process: psutil.Process
+    log: Path
 
     @property
     def is_service(self) -> bool:
         """Whether it keeps the contract: numbers, acknowledges, checks."""
         return self.kind is Kind.SERVICE
+
+    def complaints(self) -> Counter[str]:
+        """Return what it has logged that is no matter of course: events, by how often."""
+        lines = [line for line in self.log.read_text().splitlines() if line.startswith("{")]
+        events = [json.loads(line) for line in lines]
+        return Counter(each["event"] for each in events if each["level"] in _COMPLAINTS)
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of all its threads so far, user and system, in seconds."""
@@ -98,7 +108,7 @@ def running(
 
     """
     with ExitStack() as stack:
-        log = stack.enter_context(tempfile.TemporaryFile("w+"))
+        log = stack.enter_context(tempfile.NamedTemporaryFile("w+"))
         # what a server runs with is its own affair, not that of the shell or the load
         environment = {
             name: value
@@ -113,7 +123,7 @@ def running(
             )
         stack.callback(child.wait)
         stack.callback(child.kill)  # nothing it keeps is worth a drain
-        yield Server(kind, _address(child, log), psutil.Process(child.pid))
+        yield Server(kind, _address(child, log), psutil.Process(child.pid), Path(log.name))
 
 
 def _address(child: subprocess.Popen[bytes], log: IO[str]) -> str:

@@ -1,5 +1,6 @@
 """A soak can run, and can fail."""
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ async def test_nothing_is_left() -> None:
 
     seen = await soak(plan, Progress())
 
-    assert seen.churn.failed == []
+    assert (seen.churn.failed, seen.complaints) == ([], Counter())
     assert set(seen.churn.told) <= {story.__name__ for story in STORIES}
     assert max(sample.held for sample in seen.samples) > seen.end.held == 0
     assert {"tasks", "descriptors", "held"}.isdisjoint(problems(seen.baseline, seen.end))
@@ -60,8 +61,9 @@ def test_command_says_it_within_80_columns(
 
     async def soaked(*_: object) -> Seen:
         churn = Churn("nowhere", at_once=1, seed=1)
+        samples = [REST, replace(REST, tasks=9_999)]
         churn.told.update(answered=12_345, several_devices=1)
-        return Seen(REST, replace(REST, held=held), [REST, replace(REST, tasks=9_999)], churn)
+        return Seen(REST, replace(REST, held=held), samples, churn, Counter())
 
     monkeypatch.setattr(command, "soak", soaked)
     app = typer.Typer()

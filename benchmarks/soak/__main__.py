@@ -42,7 +42,9 @@ def main(
     console.print(table(seen, left), stories(seen.churn))
     for failure in seen.churn.failed[:_SHOWN_FAILURES]:
         console.print(f"failed: {failure}", markup=False)
-    if left or seen.churn.failed:
+    for event, count in seen.complaints.items():
+        console.print(f"logged by the service: {event}, {count:,} times")
+    if left or seen.churn.failed or seen.complaints:
         raise typer.Exit(1)
 
 

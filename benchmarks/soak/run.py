@@ -1,6 +1,7 @@
 """A soak from its start to its verdict: warm up, rest, look, go on for long, rest, look again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class Seen:
     end: Sample
     samples: list[Sample]  # while it went on
     churn: Churn
+    complaints: Counter[str]  # that the service has logged
 
 
 @dataclass
@@ -72,7 +74,8 @@ async def soak(plan: Plan, progress: Progress) -> Seen:
         progress.say("going on")
         samples = await _watch(churn, plan, look, progress)
         progress.say("resting")
-        return Seen(baseline, await _rest(look, baseline), samples, churn)
+        end = await _rest(look, baseline)
+        return Seen(baseline, end, samples, churn, server.complaints())
 
 
 def problems(baseline: Sample, end: Sample) -> dict[str, str]:
