@@ -9,7 +9,7 @@ MINUTES ?= 5
 BACKEND ?= memory
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long demo demo-failing check audit format proto e2e bench storm soak wheel clean
+.PHONY: help run test test-long fuzz demo demo-failing check audit format proto e2e bench storm soak wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,13 @@ run: $(RUNS) ## Start the service on 127.0.0.1:50051
 test: $(READY) ## Run the tests (a few minutes)
 	$(BIN)/python -m pytest -n 2 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
-test-long: $(READY) ## Run the property tests and the fault runs for long
+test-long: $(READY) ## Run the property tests, the fault runs and the fuzzer for long
 	HYPOTHESIS_PROFILE=nightly FAULTS=long $(BIN)/python -m pytest -n 2 tests/core tests/cluster tests/faults tests/hostile --timeout=3600
+	$(MAKE) fuzz FUZZ="--inputs 1000000"
+
+fuzz: $(READY) ## Look for inputs that break something (FUZZ="--inputs 1000000 --keep")
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 demo: $(READY) ## Watch two WebRTC peers call each other
 	$(BIN)/python -m examples.demo

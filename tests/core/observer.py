@@ -134,6 +134,20 @@ class Judge(Everybody):
         return self.verdict
 
 
+def check_step(call: Call | None, event: Event, outcome: Outcome, now: float) -> None:
+    """What holds of every step: a refusal changes nothing, a deadline waits, an end is told."""
+    is_due = call is not None and call.deadline <= now
+    if outcome.refusal is not None and not is_due:
+        is_partial = isinstance(outcome.refusal, StaleCandidateError)
+        assert outcome.call is call or is_partial, "a refusal changes nothing"
+        assert outcome.deliveries == () or is_partial, "a refusal is nobody else's"
+    if event == CLOCK and not is_due:
+        assert (outcome.call is call, outcome.deliveries) == (True, ()), "no early deadline"
+    if outcome.call is not None:
+        assert outcome.call.state is State.ENDED or outcome.call.deadline > now
+    _check_ends(call, outcome)
+
+
 class Observer:
     """Stands where `handle` stands, and passes everything on to it.
 
@@ -156,7 +170,7 @@ class Observer:
         outcome = machine.handle(call, event, directory, now, rules)
         again = machine.handle(call, event, directory, now, rules)
         assert _told(outcome) == _told(again), "the same step gives the same answer"
-        self._check(call, event, outcome, now)
+        check_step(call, event, outcome, now)
         swept = machine.handle(call, CLOCK, directory, now, rules).call
         seen = Seen(call, swept, event, outcome)
         self._unwritten.append(seen)
@@ -186,18 +200,6 @@ class Observer:
                     (one for one in self._unwritten if one is not seen), maxlen=STALE
                 )
                 return
-
-    def _check(self, call: Call | None, event: Event, outcome: Outcome, now: float) -> None:
-        is_due = call is not None and call.deadline <= now
-        if outcome.refusal is not None and not is_due:
-            is_partial = isinstance(outcome.refusal, StaleCandidateError)
-            assert outcome.call is call or is_partial, "a refusal changes nothing"
-            assert outcome.deliveries == () or is_partial, "a refusal is nobody else's"
-        if event == CLOCK and not is_due:
-            assert (outcome.call is call, outcome.deliveries) == (True, ()), "no early deadline"
-        if outcome.call is not None:
-            assert outcome.call.state is State.ENDED or outcome.call.deadline > now
-        _check_ends(call, outcome)
 
     def _check_advice(self, seen: Seen) -> None:
         """One side offers, one waits; attempts count up, and from 1 after a CONNECTED."""
