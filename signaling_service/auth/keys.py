@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt import PyJWK
@@ -106,12 +107,17 @@ def _from_pem(data: bytes) -> Sequence[Key]:
         label = block[1].decode()
         if "PRIVATE" in label:
             raise ValueError("has a private key: the public one is enough")
-        if label == "CERTIFICATE":
-            found: Any = x509.load_pem_x509_certificate(block[0]).public_key()
-        else:
-            found = serialization.load_pem_public_key(block[0])
-        keys.append(_key(None, found))
+        keys.append(_key(None, _load(label, block[0])))
     return keys
+
+
+def _load(label: str, pem: bytes) -> Any:
+    try:
+        if label == "CERTIFICATE":
+            return x509.load_pem_x509_certificate(pem).public_key()
+        return serialization.load_pem_public_key(pem)
+    except UnsupportedAlgorithm:  # which is no ValueError
+        return None
 
 
 def _from_jwks(data: bytes) -> Sequence[Key]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,10 @@ WRONG: dict[str, tuple[bytes, str]] = {
         "has a private key: the public ones are enough",
     ),
     "weak": (small_rsa(), "has a key for none of EdDSA, ES256 (P-256) and RS256 (2,048 bits)"),
+    "unheard of": (
+        re.sub(b"(?<=\n)MCowBQYDK2Vw", b"MCowBQYDK3Vw", Issuer().pem),
+        "has a key for none of EdDSA, ES256 (P-256) and RS256 (2,048 bits)",
+    ),
     "many": (
         json.dumps({"keys": [Issuer().jwk] * (MAX_KEYS + 1)}).encode(),
         "has 33 keys, more than 32",
