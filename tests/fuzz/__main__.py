@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -13,6 +15,7 @@ from tests.fuzz.targets import TARGETS
 
 ARTIFACTS: Final = Path("artifacts/fuzz")
 MOST: Final = 280  # inputs that are kept for a target, the shortest of those that matter
+UNNAMED: Final = "found-"
 
 
 def main() -> int:
@@ -36,23 +39,25 @@ def fuzz(name: str, limits: list[str], *, is_kept: bool) -> int:
     for directory in (found, minimal):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
-    named = {**TARGETS[name].seeds(), **corpus.read(name)}
-    for label, data in named.items():
+    seeds, kept = TARGETS[name].seeds(), corpus.read(name)
+    for label, data in {**seeds, **kept}.items():
         (found / label).write_bytes(data)
     artifacts = f"-artifact_prefix={ARTIFACTS}/{name}-"
     failed = _run(name, artifacts, "-print_final_stats=1", *limits, str(found))
     if is_kept and not failed:
         _run(name, "-merge=1", str(minimal), str(found))
-        corpus.write(name, _kept(named, minimal))
+        minimum = {path.read_bytes() for path in minimal.iterdir()}
+        corpus.write(name, _kept(kept, minimum - set(seeds.values())))
     return failed
 
 
-def _kept(named: dict[str, bytes], minimal: Path) -> dict[str, bytes]:
-    """The inputs with a name that says something, and of the others the shortest."""
-    kept = {label: data for label, data in named.items() if not label.startswith("found-")}
-    data = {path.read_bytes() for path in minimal.iterdir()} - set(kept.values())
-    found = sorted(data, key=lambda each: (len(each), each))[: MOST - len(kept)]
-    return kept | {f"found-{sha256(each).hexdigest()[:8]}": each for each in found}
+def _kept(before: Mapping[str, bytes], minimum: AbstractSet[bytes]) -> dict[str, bytes]:
+    """The inputs whose name says something, and of the others the shortest."""
+    kept = {label: data for label, data in before.items() if not label.startswith(UNNAMED)}
+    found = sorted(minimum - set(kept.values()), key=lambda each: (len(each), each))
+    return kept | {
+        f"{UNNAMED}{sha256(each).hexdigest()[:8]}": each for each in found[: MOST - len(kept)]
+    }
 
 
 def _run(name: str, *arguments: str) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
-from tests.fuzz import seeds
+from tests.fuzz import door, seeds, texts
 from tests.fuzz.form import request
 from tests.fuzz.story import story
 
@@ -19,4 +19,6 @@ class Target(NamedTuple):
 TARGETS: Final[Mapping[str, Target]] = {
     "requests": Target(request, seeds.requests, longest=1024),
     "stories": Target(story, seeds.stories, longest=120),
+    "credentials": Target(door.door, door.seeds, longest=512),
+    "texts": Target(texts.text, texts.seeds, longest=512),
 }
