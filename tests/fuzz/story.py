@@ -14,7 +14,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.core.call import handle
 from signaling_service.core.errors import AckTooHighError, RefusedError
 from signaling_service.core.mailbox import Mailbox
-from signaling_service.core.model import Call, Device, Event, State
+from signaling_service.core.model import Call, Device, Event, State, Verdict
 from signaling_service.core.relaying import forward
 from signaling_service.core.requests import check
 from tests.core import events
@@ -29,6 +29,7 @@ CALL_IDS: Final = ("a", "b", "c")
 # s; each side of what the machine's deadlines are
 SPANS: Final = (0.0, 0.001, 1.0, 2.999, 3.0, 5.0, 29.0, 30.0, 60.0, 120.0, 600.0, 86_400.0)
 UFRAGS: Final = ("", "one", "two", "three")
+VERDICTS: Final = tuple(Verdict)
 MAX_STEPS: Final = 48
 LAST_DEADLINES: Final = 12  # of a call that is left alone; more would be a circle
 
@@ -95,6 +96,7 @@ class Story:
         self._sessions = dict.fromkeys(DEVICES, 1)
         self._mailboxes = {device: Mailbox() for device in DEVICES}
         self._hearing = Hearing()
+        self._verdict = Verdict.ALLOWED  # of the policy, on the next first offer
 
     # a directory
 
@@ -129,6 +131,7 @@ class Story:
             self._ask_raw(device, call_id, rest[:how])
             return rest[how:]
         if happening in REQUESTS:
+            self._verdict = VERDICTS[how // 86]
             self._ask(device, call_id, REQUESTS[happening](device, how).request)
         else:
             getattr(self, f"_{happening}")(device, how)
@@ -162,7 +165,7 @@ class Story:
         except RefusedError:
             return
         self._here[device] = replace(here, active_at=self._now)
-        self._happen(call_id, Event(kind, device, here.session, request))
+        self._happen(call_id, Event(kind, device, here.session, request, self._verdict))
 
     def _happen(self, call_id: str, event: Event) -> None:
         call = self._calls.get(call_id)
