@@ -38,7 +38,7 @@ class IceEndpoint:
     def __init__(self, url: str, token: str | None, ttl: float, clock: Clock) -> None:
         self.ttl = ttl
         self._url = url
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._token = token
         self._clock = clock
         self._servers: list[pb.IceServer] = []
         self._task: asyncio.Task[None] | None = None
@@ -74,13 +74,16 @@ class IceEndpoint:
         try:
             answer = await asyncio.to_thread(self._get)
             self._servers = [_server(entry, now + self.ttl) for entry in _entries(answer)]
-        except (OSError, HTTPException, ValueError, TypeError, KeyError) as error:
+        except (OSError, HTTPException, ValueError, TypeError, KeyError, RecursionError) as error:
             log.warning("ice_endpoint_failed", error=type(error).__name__)
             return RETRY
         return self.ttl * REFRESH
 
     def _get(self) -> object:
-        request = urllib.request.Request(self._url, headers=self._headers)  # noqa: S310 - checked
+        request = urllib.request.Request(self._url)  # noqa: S310 - checked
+        if self._token:
+            # whoever it redirects to does not get the token
+            request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         with urllib.request.urlopen(request, timeout=REQUEST_TIMEOUT) as response:  # noqa: S310 - likewise
             return json.loads(response.read(MAX_ANSWER_BYTES))
 

@@ -22,6 +22,7 @@ class Vendor:
     def __init__(self) -> None:
         self.answer: object = []
         self.status = "200 OK"
+        self.location = ""  # where to ask instead
         self.asked: asyncio.Queue[str] = asyncio.Queue()
         self.url = ""
 
@@ -30,7 +31,8 @@ class Vendor:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         body = json.dumps(self.answer)
         writer.write(
-            f"HTTP/1.0 {self.status}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+            f"HTTP/1.0 {self.status}\r\n{self.location}"
+            f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
         )
         await writer.drain()
         writer.close()
@@ -121,6 +123,22 @@ async def test_an_endpoint_that_speaks_no_http_is_asked_again(
 
     vendor.status, vendor.answer = "200 OK", [relay(2)]
     await _refreshed(endpoint, vendor, clock, "u2", after=RETRY)
+
+
+@pytest.mark.usefixtures("endpoint")
+async def test_a_redirect_does_not_take_the_token_along(vendor: Vendor, clock: ManualClock) -> None:
+    """It is for the endpoint, and for nobody whom that names."""
+    assert "Authorization: Bearer s3cret" in vendor.asked.get_nowait()
+    elsewhere = Vendor()
+    elsewhere.answer = [relay(2)]
+    server = await asyncio.start_server(elsewhere.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    vendor.status, vendor.location = "302 Found", f"Location: http://127.0.0.1:{port}/\r\n"
+    async with server:
+        await clock_moves(clock, TTL / 2)
+        asked = await asyncio.wait_for(elsewhere.asked.get(), 10)
+
+    assert "Authorization" not in asked
 
 
 async def test_devices_of_a_service_get_them(vendor: Vendor, clock: ManualClock) -> None:
