@@ -174,7 +174,8 @@ class CallRegistry:
         if kind is None and not request.seq:
             await self._backend.apply(Step("", keep, sender))
             return None
-        if kind == "candidates" and refusal is None:
+        is_named = is_valid_call_id(request.call_id)
+        if kind == "candidates" and refusal is None and is_named:
             relayed = await self._backend.relay(sender, request)
             if relayed is not None:
                 await self._follow(request.call_id, relayed)
@@ -184,14 +185,13 @@ class CallRegistry:
         if kind == "refresh" and refusal is None:  # whoever carries the stream has looked at it
             await self._backend.apply(Step("", keep, sender))
             return None
-        call_id = request.call_id
+        call_id = request.call_id if is_named else ""
         if refusal is None:
             verdict = await verdict_on(self._policy, stream.device, request.offer)
             event = Event(kind or "", stream.device, stream.session, request, verdict)
             decide, users = self._decide(event), users_of(event)
         else:
             decide, users = refuse(refusal), ()
-            call_id = call_id if is_valid_call_id(call_id) else ""
         if request.seq:
             decide = answered(decide, sender, call_id)
         applied = await self._apply(Step(call_id, decide, sender, users))

@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 
 from signaling_service.limits import LimitSettings
 from signaling_service.transport.descriptors import descriptors_left
+from signaling_service.transport.guard import Guard
 from signaling_service.transport.health import NOT_SERVING, SERVING, Health
 from signaling_service.transport.servicer import SERVICE, SignalingServicer
 
@@ -63,7 +64,8 @@ class Server:
         reflect: bool,
         share_port: bool = False,
     ) -> None:
-        self._server = grpc.aio.server(options=options(limits, share_port=share_port))
+        chosen = options(limits, share_port=share_port)
+        self._server = grpc.aio.server(interceptors=(Guard(),), options=chosen)
         self._health = Health()
         self._is_ready = True
         self._server.add_generic_rpc_handlers((servicer.handlers(),))

@@ -7,11 +7,9 @@
 - A cancelled handler re-raises, else the client waits for a status for ever.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import grpc
-import structlog
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
@@ -21,14 +19,13 @@ from signaling_service.transport import errors
 from signaling_service.transport.admission import admit_stream
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status, StreamEndedError
+from signaling_service.transport.guard import guard
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
 from signaling_service.transport.streams import Streams
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["SignalingService"].full_name
 METADATA_ENTRY_BYTES: Final = 32  # what HTTP/2 reckons for each entry (RFC 9113 §6.5.2)
-
-log = structlog.get_logger()
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -57,7 +54,7 @@ class SignalingServicer:
 
     async def connect(self, _requests: object, context: Context) -> None:
         """The stream of one device."""
-        await _guard(context, lambda: self._connect(context))
+        await guard(context, lambda: self._connect(context))
 
     async def get_ice_servers(self, request: bytes, context: Context) -> bytes:
         """Servers and credentials for a device."""
@@ -68,10 +65,10 @@ class SignalingServicer:
             try:
                 pb.GetIceServersRequest.FromString(request)
             except DecodeError:
-                raise StreamEndedError(errors.NO_REQUEST) from None
+                raise StreamEndedError(errors.NOT_OF_METHOD) from None
             servers.extend(self._service.ice.issue(self._service.clock.now()))
 
-        await _guard(context, get)
+        await guard(context, get)
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
     async def _connect(self, context: Context) -> Status | None:
@@ -112,19 +109,3 @@ class SignalingServicer:
             raise StreamEndedError(errors.unauthenticated(bad)) from None
         except KeysAwayError:
             raise StreamEndedError(errors.KEYS_AWAY) from None
-
-
-async def _guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> None:
-    """Let nothing out of a handler but a status and a fixed text."""
-    try:
-        status = await serve()
-    except StreamEndedError as error:
-        status = error.how
-    except grpc.aio.InternalError:
-        return  # the connection was lost in the middle of a write
-    except Exception:
-        error_id, status = errors.internal()
-        log.exception("rpc_failed", error_id=error_id)
-    if status is not None:
-        context.set_code(status.code)
-        context.set_details(status.text)

@@ -1,0 +1,108 @@
+"""Nothing leaves a handler but a status and a fixed text, whosesoever handler it is.
+
+gRPC answers bytes that it can't parse, and whatever a handler raises, with UNKNOWN
+and an exception's text. So handlers are given bytes, and the parsing is done here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Final, TypeAlias
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from signaling_service.transport import errors
+from signaling_service.transport.errors import Status, StreamEndedError
+
+log = structlog.get_logger()
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler: TypeAlias = (
+    "grpc.RpcMethodHandler[Any, Any] | None"  # a class that only type checkers index
+)
+
+
+async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> None:
+    """Let nothing out of a handler but a status and a fixed text."""
+    try:
+        status = await serve()
+    except StreamEndedError as error:
+        status = error.how
+    except grpc.aio.AbortError:
+        raise  # the handler has said how it ends
+    except NotImplementedError:
+        status = errors.UNIMPLEMENTED
+    except grpc.aio.InternalError:
+        return  # the connection was lost in the middle of a write
+    except Exception:
+        error_id, status = errors.internal()
+        log.exception("rpc_failed", error_id=error_id)
+    if status is not None:
+        context.set_code(status.code)
+        context.set_details(status.text)
+
+
+class Guard(grpc.aio.ServerInterceptor):
+    """Guards every handler of a server that leaves the parsing to gRPC.
+
+    One that takes bytes guards itself.
+    """
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        """The handler of a method, guarded; None if there is no such method."""
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_deserializer is None:
+            return handler
+        return _guarded(handler)
+
+
+def _guarded(handler: Any) -> Handler:
+    """The same for bytes."""
+    parse = _each if handler.request_streaming else _one
+    method = (
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    )
+
+    async def serve(asked: Any, context: Context) -> Any:
+        answer = None
+
+        async def answers() -> None:
+            nonlocal answer
+            said = method(parse(handler.request_deserializer, asked), context)
+            if hasattr(said, "__aiter__"):
+                async for each in said:
+                    await context.write(each)
+            else:
+                answer = await said
+
+        await guard(context, answers)
+        return answer
+
+    kind = _KINDS[handler.request_streaming, handler.response_streaming]
+    return kind(serve, response_serializer=handler.response_serializer)
+
+
+_KINDS: Final[Mapping[tuple[bool, bool], Callable[..., Handler]]] = {
+    (False, False): grpc.unary_unary_rpc_method_handler,
+    (False, True): grpc.unary_stream_rpc_method_handler,
+    (True, False): grpc.stream_unary_rpc_method_handler,
+    (True, True): grpc.stream_stream_rpc_method_handler,
+}
+
+
+def _one(parse: Callable[[bytes], Any], data: bytes) -> Any:
+    try:
+        return parse(data)
+    except DecodeError:
+        raise StreamEndedError(errors.NOT_OF_METHOD) from None
+
+
+async def _each(
+    parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]
+) -> AsyncIterator[Any]:
+    async for data in requests:
+        yield _one(parse, data)
