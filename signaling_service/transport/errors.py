@@ -1,7 +1,7 @@
 """How a stream ends: a status and a fixed text, whatever went wrong inside."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from grpc import StatusCode
@@ -13,10 +13,12 @@ from signaling_service.core.errors import (
     BackendAwayError,
     FencedError,
     MailboxFullError,
+    RefusedError,
     SessionLostError,
     SignalingError,
     TooManyDevicesError,
 )
+from signaling_service.core.rules import Limits
 
 
 class Status(NamedTuple):
@@ -39,15 +41,11 @@ NO_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the first request must
 SECOND_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the session is open already")
 HELLO_TIMEOUT: Final = Status(StatusCode.DEADLINE_EXCEEDED, "no hello in time")
 NUMBERED_HELLO: Final = Status(StatusCode.INVALID_ARGUMENT, "a hello is unnumbered")
-BAD_HELLO: Final = Status(StatusCode.INVALID_ARGUMENT, "hello.agent or hello.labels is too large")
 NO_REQUEST: Final = Status(StatusCode.INVALID_ARGUMENT, "not a ConnectRequest")
 NOT_OF_METHOD: Final = Status(StatusCode.INVALID_ARGUMENT, "not a request of this method")
 UNIMPLEMENTED: Final = Status(StatusCode.UNIMPLEMENTED, "this method is not served")
 SEQ_GAP: Final = Status(StatusCode.INVALID_ARGUMENT, "seq: there is a gap")
 ACK_TOO_HIGH: Final = Status(StatusCode.INVALID_ARGUMENT, "ack: above what was sent")
-WRITE_STUCK: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "the device does not read")
-ERRORS_UNREAD: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too many unacknowledged errors")
-TOO_MANY_DEVICES: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "the user has too many devices")
 BACKEND_AWAY: Final = Status(StatusCode.UNAVAILABLE, "the service cannot reach its data")
 SESSION_LOST: Final = Status(StatusCode.UNAVAILABLE, "the session was lost")
 DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
@@ -56,30 +54,49 @@ TOKEN_OVER: Final = Status(StatusCode.UNAUTHENTICATED, "the token has expired")
 OTHER_IDENTITY: Final = Status(StatusCode.PERMISSION_DENIED, "the token is another device's")
 NO_DEVICE: Final = Status(StatusCode.PERMISSION_DENIED, "only a device may open this stream")
 INTERNAL: Final = Status(StatusCode.INTERNAL, "internal error")
-METADATA_TOO_LARGE: Final = Status(StatusCode.RESOURCE_EXHAUSTED, "too much request metadata")
 
 
 _ENDINGS: Final[Mapping[type[SignalingError], Status]] = {
     AckTooHighError: ACK_TOO_HIGH,
     BackendAwayError: BACKEND_AWAY,
     FencedError: REPLACED,
-    MailboxFullError: ERRORS_UNREAD,
     SessionLostError: SESSION_LOST,
-    TooManyDevicesError: TOO_MANY_DEVICES,
+}
+
+
+def errors_unread(limits: Limits) -> Status:
+    """How a stream ends that leaves too many errors unacknowledged."""
+    most = f"at most {limits.unacked_messages}, or {limits.unacked_bytes} bytes"
+    return Status(StatusCode.RESOURCE_EXHAUSTED, f"unacknowledged errors: {most}")
+
+
+def too_many_devices(limits: Limits) -> Status:
+    """How a stream ends whose user has too many others."""
+    text = f"devices of a user: at most {limits.devices_per_user} connected"
+    return Status(StatusCode.RESOURCE_EXHAUSTED, text)
+
+
+_LIMITED: Final[Mapping[type[SignalingError], Callable[[Limits], Status]]] = {
+    MailboxFullError: errors_unread,
+    TooManyDevicesError: too_many_devices,
 }
 
 
 # what ends a stream
-ENDING: Final[tuple[type[SignalingError], ...]] = (StreamEndedError, *_ENDINGS)
+ENDING: Final[tuple[type[SignalingError], ...]] = (StreamEndedError, *_ENDINGS, *_LIMITED)
 
 
-def ending(error: SignalingError) -> Status:
+def ending(error: SignalingError, limits: Limits) -> Status:
     """How a stream ends that has met `error`.
 
     Raises:
         KeyError: it is none of `ENDING`.
     """
-    return error.how if isinstance(error, StreamEndedError) else _ENDINGS[type(error)]
+    if isinstance(error, StreamEndedError):
+        return error.how
+    if limited := _LIMITED.get(type(error)):
+        return limited(limits)
+    return _ENDINGS[type(error)]
 
 
 def unauthenticated(error: BadCredentialsError) -> Status:
@@ -90,6 +107,22 @@ def unauthenticated(error: BadCredentialsError) -> Status:
 def too_many_streams(rate: Rate) -> Status:
     """How a stream ends whose user has opened too many."""
     return Status(StatusCode.RESOURCE_EXHAUSTED, f"streams of a user: {rate}")
+
+
+def bad_hello(refusal: RefusedError) -> Status:
+    """How a stream ends whose hello is malformed."""
+    return Status(StatusCode.INVALID_ARGUMENT, str(refusal))
+
+
+def metadata_too_large(limit: int) -> Status:
+    """How a request ends that has more than `limit` bytes of metadata."""
+    return Status(StatusCode.RESOURCE_EXHAUSTED, f"request metadata: at most {limit} bytes")
+
+
+def write_stuck(seconds: float) -> Status:
+    """How a stream ends that was inside a write for too long."""
+    text = f"the device does not read: a write took more than {seconds:g} s"
+    return Status(StatusCode.RESOURCE_EXHAUSTED, text)
 
 
 def internal() -> tuple[str, Status]:

@@ -98,7 +98,7 @@ class SignalingServicer:
         # a client that never acknowledges our SETTINGS gets past gRPC's own limit
         size = sum(len(key) + len(value) + METADATA_ENTRY_BYTES for key, value in metadata)
         if size > self._metadata_bytes:
-            raise StreamEndedError(errors.METADATA_TOO_LARGE)
+            raise StreamEndedError(errors.metadata_too_large(self._metadata_bytes))
         names = context.auth_context().get("x509_subject_alternative_name", ())
         return Visitor(metadata, context.peer(), [name.decode(errors="replace") for name in names])
 

@@ -136,7 +136,7 @@ class Stream:
 
     def give_up(self) -> None:
         """End the stream although it is inside a write."""
-        self._end = self._end or errors.WRITE_STUCK
+        self._end = self._end or errors.write_stuck(self._service.writes.timeout)
         self._abandon()
 
     def _abandon(self) -> None:
@@ -209,7 +209,7 @@ class Stream:
         try:
             entries = await self._service.registry.read(connection.stream, self._sent)
         except (FencedError, SessionLostError) as error:
-            self.end(errors.ending(error))
+            self.end(errors.ending(error, self._service.rules.limits))
             return
         except BackendAwayError:
             return  # whoever is back wakes us
@@ -240,7 +240,7 @@ class Stream:
                     break
                 await self._receive(request)
         except errors.ENDING as error:
-            self.end(errors.ending(error))
+            self.end(errors.ending(error, self._service.rules.limits))
         except Exception:
             error_id, status = errors.internal()
             log.exception("stream_failed", error_id=error_id, **self._device._asdict())
@@ -286,8 +286,8 @@ class Stream:
             raise StreamEndedError(errors.NUMBERED_HELLO)
         try:
             check_hello(request.hello, self._service.rules.limits)
-        except RefusedError:
-            raise StreamEndedError(errors.BAD_HELLO) from None
+        except RefusedError as refusal:
+            raise StreamEndedError(errors.bad_hello(refusal)) from None
         if self._hello_timer is not None:
             self._hello_timer.cancel()  # said in time, however many others have
             self._hello_timer = None

@@ -20,6 +20,7 @@ class WriteWatch:
 
     def __init__(self, clock: Clock, timeout: float) -> None:
         self._clock = clock
+        self.timeout = timeout
         self._ticks_allowed = math.ceil(timeout / WATCH_INTERVAL)
         self._tick = 0
         self._writing: dict[Writer, int] = {}  # since which tick

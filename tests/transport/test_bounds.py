@@ -20,7 +20,7 @@ from tests.transport.carrier import Carrier, a_service
 from tests.transport.http2 import CONNECT, Http2
 from tests.transport.settings import limited
 
-STUCK = (StatusCode.RESOURCE_EXHAUSTED, "the device does not read")
+STUCK = (StatusCode.RESOURCE_EXHAUSTED, "the device does not read: a write took more than 10 s")
 ByteStream = grpc.aio.StreamStreamCall[bytes, bytes]
 UNREAD = 100  # messages of 60,000 bytes: more than the transport takes off our hands
 heavy = limited(
@@ -107,7 +107,7 @@ async def test_errors_that_nobody_acknowledges_end_the_stream(alice: User) -> No
 
     assert await alice.phone.is_ended() == (
         StatusCode.RESOURCE_EXHAUSTED,
-        "too many unacknowledged errors",
+        "unacknowledged errors: at most 10, or 1048576 bytes",
     )
     alice.phone.received = 11
     await alice.phone.resumes()
@@ -243,4 +243,4 @@ async def test_flood_of_unnumbered_errors_is_bounded() -> None:
     device.asks(*[pb.ConnectRequest(call_id="no", ringing=pb.Ringing())] * 100)
     await device.settles()
     clock.advance(11)
-    assert await device.task == errors.WRITE_STUCK
+    assert await device.task == errors.write_stuck(10)

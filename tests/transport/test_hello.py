@@ -77,20 +77,20 @@ async def test_stream_without_hello_ends_after_5_s(alice: User, clock: ManualClo
 
 
 @pytest.mark.parametrize(
-    "hello",
-    [pb.Hello(agent="a" * 257), pb.Hello(labels={"version": "1" * 1024})],
+    ("hello", "text"),
+    [
+        (pb.Hello(agent="a" * 257), "hello.agent: 257 bytes, at most 256"),
+        (pb.Hello(labels={"version": "1" * 1018}), "hello.labels: 1025 bytes, at most 1024"),
+    ],
     ids=["agent", "labels"],
 )
-async def test_hello_is_bounded(alice: User, hello: pb.Hello) -> None:
+async def test_hello_is_bounded(alice: User, hello: pb.Hello, text: str) -> None:
     """An agent of 256 bytes, labels of 1 KiB."""
     await alice.phone.opens()
 
     await alice.phone.sends(hello=hello, seq=0)
 
-    assert await alice.phone.is_ended() == (
-        StatusCode.INVALID_ARGUMENT,
-        "hello.agent or hello.labels is too large",
-    )
+    assert await alice.phone.is_ended() == (StatusCode.INVALID_ARGUMENT, text)
 
 
 async def test_largest_hello_is_welcome(alice: User) -> None:

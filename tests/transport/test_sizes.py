@@ -74,7 +74,7 @@ async def test_devices_of_a_user(alice: User) -> None:
     await devices[16].sends(hello=pb.Hello(), seq=0)
     assert await devices[16].is_ended() == (
         StatusCode.RESOURCE_EXHAUSTED,
-        "the user has too many devices",
+        "devices of a user: at most 16 connected",
     )
 
     await devices[3].half_closes()
