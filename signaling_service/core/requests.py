@@ -15,6 +15,14 @@ MAX_TEXT_BYTES: Final = 1024  # Hangup.text
 MAX_CONTENT_TYPE_BYTES: Final = 128
 MAX_AGENT_BYTES: Final = 256
 MAX_TOKEN_LENGTH: Final = 256  # of a mid, and of an ice-ufrag (RFC 8839 §5.4)
+MAX_M_LINE_INDEX: Final = 0xFFFF  # an unsigned short (W3C RTCIceCandidateInit)
+MAX_NANOS: Final = 999_999_999  # of a Duration that is not negative
+CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+CONTROL_IN_TEXT: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # text may have lines
+# printable by their category, and yet nothing to see (Unicode Default_Ignorable_Code_Point)
+UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 CALL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
 
 
@@ -29,6 +37,7 @@ def is_valid_id(value: str) -> bool:
         0 < len(value) <= MAX_ID_LENGTH
         and value.isprintable()
         and not any(character in " {}*" for character in value)
+        and (value.isascii() or UNSEEN.search(value) is None)
     )
 
 
@@ -45,6 +54,8 @@ def is_plain(message: pb.IceCandidates, generation: frozenset[str], limits: Limi
             or len(line) * 4 > limits.candidate_bytes
             or not line.isprintable()
             or len(candidate.sdp_mid) > MAX_TOKEN_LENGTH
+            or not candidate.sdp_mid.isprintable()
+            or candidate.sdp_m_line_index > MAX_M_LINE_INDEX
         ):
             return False
     return True
@@ -73,8 +84,10 @@ def check_hello(hello: pb.Hello, limits: Limits) -> None:
 
     Raises:
         TooLargeError: `agent` or `labels` are too large.
+        InvalidMessageError: they have control characters.
     """
     _check_bytes("hello.agent", hello.agent, MAX_AGENT_BYTES)
+    _check_control("hello.agent", hello.agent)
     _check_map("hello.labels", hello.labels, limits.metadata_bytes)
 
 
@@ -106,22 +119,25 @@ def _check_candidates(message: pb.IceCandidates, limits: Limits) -> None:
             f"candidates.candidates: {count}, at most {limits.candidates_per_message} in a message"
         )
     for index, candidate in enumerate(message.candidates):
-        line = candidate.candidate
-        # a character has up to 4 bytes: most lines need no closer look
-        if len(line) * 4 > limits.candidate_bytes:
-            _check_bytes(f"{_nth(index)}.candidate", line, limits.candidate_bytes)
-        if "\n" in line or "\r" in line or "\0" in line:
-            raise InvalidMessageError(f"{_nth(index)}.candidate: has a line break or NUL")
-        if len(candidate.sdp_mid) > MAX_TOKEN_LENGTH:
-            raise TooLargeError(f"{_nth(index)}.sdp_mid: at most {MAX_TOKEN_LENGTH} characters")
-        if len(candidate.username_fragment) > MAX_TOKEN_LENGTH:
-            raise TooLargeError(
-                f"{_nth(index)}.username_fragment: at most {MAX_TOKEN_LENGTH} characters"
-            )
+        _check_candidate(f"candidates.candidates[{index}]", candidate, limits)
 
 
-def _nth(index: int) -> str:
-    return f"candidates.candidates[{index}]"
+def _check_candidate(name: str, candidate: pb.IceCandidate, limits: Limits) -> None:
+    line = candidate.candidate
+    # a character has up to 4 bytes: most lines need no closer look
+    if len(line) * 4 > limits.candidate_bytes:
+        _check_bytes(f"{name}.candidate", line, limits.candidate_bytes)
+    _check_control(f"{name}.candidate", line)
+    _check_token(f"{name}.sdp_mid", candidate.sdp_mid)
+    _check_token(f"{name}.username_fragment", candidate.username_fragment)
+    if candidate.sdp_m_line_index > MAX_M_LINE_INDEX:
+        raise InvalidMessageError(f"{name}.sdp_m_line_index: at most {MAX_M_LINE_INDEX}")
+
+
+def _check_token(name: str, value: str) -> None:
+    if len(value) > MAX_TOKEN_LENGTH:
+        raise TooLargeError(f"{name}: at most {MAX_TOKEN_LENGTH} characters")
+    _check_control(name, value)
 
 
 def _check_reject(reject: pb.Reject, _limits: Limits) -> None:
@@ -130,6 +146,7 @@ def _check_reject(reject: pb.Reject, _limits: Limits) -> None:
 
 def _check_hangup(hangup: pb.Hangup, _limits: Limits) -> None:
     _check_bytes("hangup.text", hangup.text, MAX_TEXT_BYTES)
+    _check_control("hangup.text", hangup.text, CONTROL_IN_TEXT)
 
 
 def _check_connection_state(message: pb.ConnectionState, _limits: Limits) -> None:
@@ -140,6 +157,7 @@ def _check_connection_state(message: pb.ConnectionState, _limits: Limits) -> Non
 
 def _check_app_message(message: pb.AppMessage, limits: Limits) -> None:
     _check_bytes("app_message.content_type", message.content_type, MAX_CONTENT_TYPE_BYTES)
+    _check_control("app_message.content_type", message.content_type)
     _check_bytes("app_message.body", message.body, limits.app_message_bytes)
 
 
@@ -170,6 +188,8 @@ def _check_description(name: str, message: pb.SdpOffer | pb.SdpAnswer, limits: L
 
 
 def _check_ring_timeout(ring_timeout: Duration) -> None:
+    if not 0 <= ring_timeout.nanos <= MAX_NANOS:
+        raise InvalidMessageError("offer.ring_timeout: its nanos are 0 to 999,999,999")
     seconds = ring_timeout.seconds + ring_timeout.nanos / 1e9
     if not MIN_RING_TIMEOUT <= seconds <= MAX_RING_TIMEOUT:
         raise InvalidMessageError(
@@ -195,7 +215,15 @@ def _check_bytes(name: str, value: str | bytes, limit: int) -> None:
         raise TooLargeError(f"{name}: {size} bytes, at most {limit}")
 
 
+def _check_control(name: str, value: str, control: re.Pattern[str] = CONTROL) -> None:
+    if not value.isprintable() and control.search(value):  # which few strings need
+        raise InvalidMessageError(f"{name}: has a control character")
+
+
 def _check_map(name: str, values: Mapping[str, str], limit: int) -> None:
     size = sum(len(key.encode()) + len(value.encode()) for key, value in values.items())
     if size > limit:
         raise TooLargeError(f"{name}: {size} bytes, at most {limit}")
+    for key, value in values.items():
+        _check_control(name, key)
+        _check_control(name, value, CONTROL_IN_TEXT)
