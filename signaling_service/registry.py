@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -21,6 +20,7 @@ from signaling_service.backends.base import (
     StreamId,
 )
 from signaling_service.clock import Clock, Timer, sleep
+from signaling_service.connection import Connection
 from signaling_service.core.buckets import Rate
 from signaling_service.core.call import handle
 from signaling_service.core.errors import (
@@ -42,28 +42,11 @@ SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
 AT_ONCE: Final = 8  # streams that come, and that go: thousands would hold up everybody's calls
+COMING_PATIENCE: Final = 10.0  # s; each turn takes long while the backend is away
 
 log = structlog.get_logger()
 
 Observe = Callable[[Call | None, Call | None, float], None]  # a call before and after a step, when
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """An open session: its stream, and what its welcome says."""
-
-    stream: StreamId
-    session_id: str
-    is_resumed: bool
-    received: int  # the highest request seq processed
-    acked: int  # the highest response seq acknowledged
-    backlog: Sequence[Entry]
-    calls: Sequence[pb.CallSnapshot]
-
-    @property
-    def last_seq(self) -> int:
-        """The seq of the last message in the backlog."""
-        return self.backlog[-1].seq if self.backlog else self.acked
 
 
 class CallRegistry:
@@ -91,7 +74,7 @@ class CallRegistry:
         self._is_due = asyncio.Event()
         self._sweeper: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
-        self._comings = Turns(AT_ONCE)
+        self._comings = Turns(AT_ONCE, COMING_PATIENCE)
         self._goings = Turns(AT_ONCE)
 
     def start(self) -> None:
@@ -123,10 +106,13 @@ class CallRegistry:
         Raises:
             TooManyDevicesError: the user has as many connected devices as allowed.
             FencedError: a newer stream has come meanwhile.
-            BackendAwayError: the backend cannot be reached.
+            BackendAwayError: the backend cannot be reached, or too many have come at once.
         """
-        async with self._comings:
-            return await self._connect(device, request, wake)
+        try:
+            async with self._comings:
+                return await self._connect(device, request, wake)
+        except TimeoutError:  # the crowd is too large, or gets nowhere: come again later
+            raise BackendAwayError from None
 
     async def _connect(
         self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]

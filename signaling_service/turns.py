@@ -11,16 +11,19 @@ class Turns:
 
     `async with turns:` is one turn. The one who comes next waits for `PAUSE` behind it: so a
     crowd gets its share of the event loop and no more, also where nothing in a turn ever
-    waits. Who meets no crowd does not wait.
+    waits. Who meets no crowd does not wait, and nobody longer than `patience` seconds: a
+    TimeoutError then.
     """
 
-    __slots__ = ("_free",)
+    __slots__ = ("_free", "_patience")
 
-    def __init__(self, at_once: int) -> None:
+    def __init__(self, at_once: int, patience: float | None = None) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._patience = patience
 
     async def __aenter__(self) -> None:
-        await self._free.acquire()
+        async with asyncio.timeout(self._patience):
+            await self._free.acquire()
 
     async def __aexit__(self, *_: object) -> None:
         asyncio.get_running_loop().call_later(PAUSE, self._free.release)

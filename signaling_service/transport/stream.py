@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import Timer
+from signaling_service.connection import Connection
 from signaling_service.core.errors import (
     BackendAwayError,
     FencedError,
@@ -20,8 +21,7 @@ from signaling_service.core.errors import (
     SessionLostError,
     UnavailableError,
 )
-from signaling_service.core.requests import check_hello
-from signaling_service.registry import Connection
+from signaling_service.core.requests import check_hello, is_valid_call_id
 from signaling_service.transport import errors
 from signaling_service.transport.acks import Acks
 from signaling_service.transport.admission import admit
@@ -330,7 +330,8 @@ class Stream:
                 return None  # a bare ack: the next one says it too
             away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
             error = away.message(request.seq)
-            return pb.ConnectResponse(call_id=request.call_id, error=error)
+            call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+            return pb.ConnectResponse(call_id=call_id, error=error)
 
     async def _make_room(self) -> None:
         """Wait while too many unnumbered responses are unwritten."""

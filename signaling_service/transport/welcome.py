@@ -2,8 +2,8 @@
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.connection import Connection
 from signaling_service.core.rules import Limits
-from signaling_service.registry import Connection
 from signaling_service.transport.service import Service
 
 

@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
+from signaling_service.connection import Connection
 from signaling_service.core.mailbox import Entry
-from signaling_service.registry import Connection
 from tests.cluster.node import Node
 
 PATIENCE: Final = 20.0  # s; a hint that takes longer is lost

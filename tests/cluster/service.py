@@ -13,10 +13,10 @@ from signaling_service.backends.base import Step, StreamId
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE
 from signaling_service.backends.redis import SWEEP_INTERVAL
+from signaling_service.connection import Connection
 from signaling_service.core.errors import FencedError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device
-from signaling_service.registry import Connection
 from tests.clock import ManualClock
 from tests.cluster.engine import Engine
 from tests.cluster.feed import Feed

@@ -6,9 +6,9 @@ from typing import Any
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import StreamId
+from signaling_service.connection import Connection
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device
-from signaling_service.registry import Connection
 
 FORWARDED = ("offer", "answer", "candidates", "connection_state", "app_message")
 

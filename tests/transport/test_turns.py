@@ -6,12 +6,14 @@ from collections.abc import Callable
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service import registry
 from signaling_service.backends.base import Attached, Over
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.model import Device
 from signaling_service.core.rules import Rules
 from signaling_service.limits import LimitSettings
 from signaling_service.registry import AT_ONCE
+from signaling_service.transport import errors
 from signaling_service.transport.stream import HELLO_TIMEOUT
 from signaling_service.turns import Turns
 from tests.clock import ManualClock
@@ -92,3 +94,32 @@ async def test_turn_that_fails_is_over() -> None:
 
     async with asyncio.timeout(PATIENCE), turns:
         pass
+
+
+async def test_nobody_waits_for_ever() -> None:
+    """Where a crowd gets nowhere, such as while an engine is away, whoever waits is told."""
+    turns = Turns(1, patience=0.01)
+    async with turns:
+        with pytest.raises(TimeoutError):
+            async with turns:
+                raise AssertionError("it is somebody else's turn")
+
+
+async def test_crowd_that_gets_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its devices are told to come again, with the status of a service whose data is away."""
+    monkeypatch.setattr(registry, "COMING_PATIENCE", 0.01)
+    clock = ManualClock()
+    backend = ClosedBackend(clock, expected=AT_ONCE + 1)
+    service = a_service(clock, LimitSettings(), backend)
+    phones = [Carrier(Device(f"user{n}", "phone"), service) for n in range(AT_ONCE + 1)]
+    for phone in phones:
+        phone.asks(pb.ConnectRequest(hello=pb.Hello()))
+
+    async with asyncio.timeout(PATIENCE):
+        assert await phones[-1].task == errors.BACKEND_AWAY
+    backend.is_open.set()
+    for phone in phones[:-1]:
+        await phone.settles()
+        assert phone.told[0].HasField("welcome")
+        phone.task.cancel()
+    await asyncio.wait([phone.task for phone in phones])
