@@ -317,8 +317,6 @@ class RedisBackend:
             if len(self._known) > CALLS_KNOWN:
                 self._known.popitem(last=False)
 
-    # time
-
     async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
         """See `Backend.take`; a reply that was lost may have cost a token more."""
         (left,) = await self._run("take", bucket, rate.per_second, rate.burst, credit)
@@ -336,8 +334,6 @@ class RedisBackend:
             float(next_at) if next_at else None,
             [moved_of(each) for each in moved],
         )
-
-    # asking
 
     async def _run(self, name: str, *args: Argument) -> Reply:
         """Run a script.

@@ -9,11 +9,12 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Step, StreamId
 from signaling_service.backends.memory import MemoryBackend
+from signaling_service.connection import Connection
 from signaling_service.core.errors import FencedError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device
 from signaling_service.core.rules import Limits, Rules
-from signaling_service.registry import CallRegistry, Connection
+from signaling_service.registry import CallRegistry
 from tests.clock import ManualClock
 from tests.core.observer import Observer
 

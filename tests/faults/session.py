@@ -7,6 +7,7 @@ from collections import deque
 
 from signaling.v1 import signaling_pb2 as pb
 
+from tests import canaries
 from tests.faults.ledger import Ledger, Sent
 
 ACK_EVERY = 32  # responses
@@ -78,6 +79,7 @@ class Session:
         text += f", service has {response.ack}, device {self.heard}, backlog to {welcome.last_seq}"
         self._ledger.note(self._device, text, "resumed" if welcome.resumed else "fresh")
         self._id = welcome.session_id
+        canaries.plant(welcome.session_id)
         self._written, self.acked = response.ack, self.heard
 
     def hear(self, response: pb.ConnectResponse) -> Sent | None:
@@ -89,6 +91,7 @@ class Session:
             self._violate(f"seq {response.seq} came after {self.heard}")
         self.heard = response.seq
         if response.HasField("error"):
+            canaries.watch("an error", response.error)
             self._requests[response.error.in_reply_to].refusal = response.error
         return None
 

@@ -14,6 +14,7 @@ from signaling.v1 import signaling_pb2_grpc
 
 from signaling_service.config import Settings
 from signaling_service.ice import TurnRest
+from tests import canaries
 from tests.clock import ManualClock
 from tests.devices import CHANNEL_OPTIONS, User, answered_call
 from tests.transport.settings import settings
@@ -27,6 +28,7 @@ def service_settings(tmp_path: Path) -> Settings:
     """A service with relays, whose secret file ends with a newline, as editors have it."""
     file = tmp_path / "turn.secret"
     file.write_bytes(SECRET + b"\n")
+    canaries.plant(SECRET.decode())
     return settings(turn_url=(STUN, TURN, TURNS), turn_secret_file=file, turn_ttl=3600)
 
 

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from tests import canaries
 from tests.valkey import processes
 from tests.valkey.ports import free_port
 from tests.valkey.waiting import until
@@ -57,6 +58,7 @@ class Valkey:
     ) -> None:
         self.username = username
         self.password = password
+        canaries.plant(password or "")
         self._config = [
             *(("appendonly yes", "appendfsync always") if append_only else ()),
             *_credentials(username, password),
