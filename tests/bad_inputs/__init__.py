@@ -11,7 +11,9 @@ own on the wire, for what they need is more than a message or two:
 | bytes that are no request, at health and reflection; a bug | `transport/test_guard.py` |
 | a 40 MB gzip bomb; the 17th device | `transport/test_sizes.py` |
 | the same request twice | `transport/test_acks.py`, `core/test_offer.py` |
-| 5,000 candidates/s, 100 offers/s, acks, guesses of call ids | `transport/test_pacing.py` |
+| candidates, offers, acks that come too fast | `transport/test_pacing.py` |
+| strangers, and guesses of call ids | `test_strangers.py` |
+| 2,000 connections of junk; resets, floods, slow and silent peers | `hostile/` |
 | anything from a replaced stream | `transport/test_replacement.py` |
 | refresh for another user, device or role; a bad one | `transport/test_credentials.py` |
 | a metadata flood of a client that ignores SETTINGS | `transport/test_grpc_options.py` |
