@@ -54,6 +54,7 @@ def _label(kinds: dict[Driver, list[str]]) -> str:
         ("callee", callee - caller),
         ("clock", set(kinds[Driver.CLOCK])),
         ("presence", set(kinds[Driver.PRESENCE])),
+        ("service", set(kinds[Driver.SERVICE])),
     ]
     # not "caller: offer": a label of Mermaid's ends at its second colon
     return ", ".join(f"{driver} {'/'.join(sorted(names))}" for driver, names in groups if names)

@@ -56,6 +56,7 @@ _RINGING: Final[Mapping[Row, tuple[State, ...]]] = {
     (Driver.PRESENCE, State.RINGING, "detached"): (State.RINGING,),
     (Driver.PRESENCE, State.RINGING, "gone"): (State.RINGING, State.ENDED),
     (Driver.PRESENCE, State.RINGING, "overflow"): (State.RINGING, State.ENDED),
+    (Driver.SERVICE, State.RINGING, "terminate"): (State.ENDED,),
     (Driver.CLOCK, State.ENDED, "deadline"): (State.NEW,),  # forgotten
 }
 # what a report of the peer connection makes of an answered call
@@ -79,6 +80,7 @@ def _answered_rows(state: State) -> Mapping[Row, tuple[State, ...]]:
         (Driver.PRESENCE, state, "detached"): (state,),
         (Driver.PRESENCE, state, "gone"): (state, State.ENDED),
         (Driver.PRESENCE, state, "overflow"): (state, State.ENDED),
+        (Driver.SERVICE, state, "terminate"): (State.ENDED,),
     }
     for side in (Driver.CALLER, Driver.CALLEE):
         for kind in ("offer", "answer", "candidates", "app_message"):
@@ -139,11 +141,15 @@ def handle(
     turn = Turn(call, directory, now, rules)
     while turn.is_due:
         _fire(turn)
-    if event.device is not None:
+        turn.trace("deadline", None)
+    if event.kind == "terminate":
+        _terminate(turn, event)
+    elif event.device is not None:
         try:
             _apply(turn, event.device, event)
         except RefusedError as refusal:
             turn.refusal = refusal  # raised before anything was changed
+    turn.trace(event.kind, event.device)
     return turn.outcome()
 
 
@@ -157,6 +163,17 @@ def _fire(turn: Turn) -> None:
     else:
         quality.deadline(turn)
     _check_row(turn, (Driver.CLOCK, before, "deadline"))
+
+
+def _terminate(turn: Turn, event: Event) -> None:
+    """Another service drives; a call that is over stays as it ended."""
+    before = turn.state
+    row = (Driver.SERVICE, before, event.kind)
+    if row in TRANSITIONS:
+        hangup = event.request.hangup
+        text = hangup.text if hangup.HasField("text") else None
+        turn.end(ended(pb.END_REASON_TERMINATED, text=text))
+        _check_row(turn, row)
 
 
 def _apply(turn: Turn, device: Device, event: Event) -> None:

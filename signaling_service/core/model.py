@@ -11,6 +11,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
 
+from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.errors import RefusedError
@@ -47,12 +48,13 @@ ANSWERED_STATES: Final = (State.ANSWERED, State.CONNECTED, State.RECONNECTING)
 
 
 class Driver(StrEnum):
-    """Who makes a call move: one of its two sides, time, or a device's session."""
+    """Who makes a call move: one of its sides, time, a device's session, another service."""
 
     CALLER = "caller"
     CALLEE = "callee"
     CLOCK = "clock"
     PRESENCE = "presence"
+    SERVICE = "service"
 
 
 class Verdict(Enum):
@@ -121,6 +123,14 @@ class Quality:
     remaining: float | None = None  # of it, while it stands still because a side is away
 
 
+class Times(NamedTuple):
+    """When a call came to where it is; seconds, None for never."""
+
+    answered_at: float | None = None
+    connected_at: float | None = None  # first
+    ended_at: float | None = None
+
+
 class Held(NamedTuple):
     """Candidates that wait for the win."""
 
@@ -153,6 +163,7 @@ class Call(NamedTuple):
     negotiation: Negotiation = Negotiation(0, None)
     quality: Quality = Quality()
     ended: pb.CallEnded | None = None
+    times: Times = Times()
     deadline: float = 0.0  # when the clock drives the call next
     relay: Relay = Relay()  # the last, so that a candidate can replace it at little cost
 
@@ -170,8 +181,9 @@ class Event(NamedTuple):
     """Something that happens to a call: a device's request, the clock, or a session's fate.
 
     `kind` is the name of the request's payload, or `deadline`, `attached`,
-    `detached`, `gone` (the session is over) or `overflow` (the device has
-    stopped listening). `verdict` is on the call that a first offer begins.
+    `detached`, `gone` (the session is over), `overflow` (the device has
+    stopped listening) or `terminate` (another service ends the call; its text is that
+    of the request's hangup). `verdict` is on the call that a first offer begins.
     """
 
     kind: str
@@ -189,15 +201,28 @@ class Delivery(NamedTuple):
     ring_deadline: float | None = None
 
 
+class Traced(NamedTuple):
+    """A step as the trace of its call keeps it; see `signaling.v1.CallTraceEntry`."""
+
+    kind: str
+    sender: Device | None
+    state: State
+    reason: int  # EndReason
+    error: int  # ErrorCode
+
+
 class Outcome(NamedTuple):
     """What a step comes to. `call` is None when there is none, or no more.
 
-    `refusal` is what the sender is told was wrong, beside what the step did.
+    `refusal` is what the sender is told was wrong, beside what the step did. `events` are
+    for other services, `traced` is for whoever asks how the call went.
     """
 
     call: Call | None
     deliveries: tuple[Delivery, ...] = ()
     refusal: RefusedError | None = None
+    events: tuple[calls.SignalingEvent, ...] = ()
+    traced: tuple[Traced, ...] = ()
 
 
 class Presence(Protocol):

@@ -24,7 +24,10 @@ def connection_state(turn: Turn, sender: Device, event: Event) -> None:
     since = (turn.side(sender).disconnected_at or turn.now) if is_disconnected else None
     turn.change_side(sender, disconnected_at=since)
     if message.state == pb.PEER_CONNECTION_STATE_CONNECTED:
-        turn.change(state=State.CONNECTED, quality=Quality(was_connected=True))
+        times = turn.call.times
+        if times.connected_at is None:
+            times = times._replace(connected_at=turn.now)
+        turn.change(state=State.CONNECTED, quality=Quality(was_connected=True), times=times)
     elif message.state == pb.PEER_CONNECTION_STATE_FAILED:
         _fail(turn)
     elif turn.state is State.ANSWERED and not _has_clock(turn.call.quality):

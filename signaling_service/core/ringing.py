@@ -72,6 +72,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
         legs={**turn.call.legs, sender: replace(winner, state=LegState.WON)},
         callee=Side(sender, winner.session, generations=generation((), description)),
         negotiation=Negotiation(call.negotiation.number, None),
+        times=call.times._replace(answered_at=turn.now),
         relay=Relay({side: call.relay.counts.get(side, 0) for side in (caller, sender)}),
     )
 

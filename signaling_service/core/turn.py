@@ -1,7 +1,7 @@
 """A turn: one step of one call while it is being worked out."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from signaling.v1 import signaling_pb2 as pb
 
@@ -17,8 +17,16 @@ from signaling_service.core.model import (
     Relay,
     Side,
     State,
+    Traced,
 )
+from signaling_service.core.news import events_of
 from signaling_service.core.rules import DISCONNECTED_GRACE, MAX_CALL_AGE, Rules
+
+_BY_STRANGERS: Final = (
+    pb.ERROR_CODE_CALL_NOT_FOUND,
+    pb.ERROR_CODE_NOT_A_PARTY,
+    pb.ERROR_CODE_CALL_ID_IN_USE,
+)
 
 
 class Turn:
@@ -33,9 +41,10 @@ class Turn:
         self.rules = rules
         self.directory = directory
         self.refusal: RefusedError | None = None
-        self._call = call
+        self._before = self._call = self._seen = call
         self._is_changed = False
         self._deliveries: list[Delivery] = []
+        self._traced: list[Traced] = []
 
     @property
     def call(self) -> Call:
@@ -135,13 +144,35 @@ class Turn:
             quality=Quality(),
             relay=Relay(),
             ended=ended,
+            times=call.times._replace(ended_at=self.now),
             deadline=self.now + self.rules.ended_memory,
         )
+
+    def trace(self, kind: str, sender: Device | None) -> None:
+        """Keep what was done since the last time, if anything: for the call's trace.
+
+        What somebody tries who has nothing to do with the call is no part of it.
+        """
+        error = pb.ERROR_CODE_UNSPECIFIED if self.refusal is None else self.refusal.code
+        if error in _BY_STRANGERS or (self._call is self._seen and not error):
+            return
+        before, self._seen = self._seen, self._call
+        if self._call is None:
+            return
+        has_ended = self._call.ended is not None and (before is None or before.ended is None)
+        reason = self._call.ended.reason if has_ended and self._call.ended else 0
+        self._traced.append(Traced(kind, sender, self.state, reason, error))
 
     def outcome(self) -> Outcome:
         """What the turn came to."""
         self._settle()
-        return Outcome(self._call, tuple(self._deliveries), self.refusal)
+        return Outcome(
+            self._call,
+            tuple(self._deliveries),
+            self.refusal,
+            events_of(self._before, self._call, self.now),
+            tuple(self._traced),
+        )
 
     def _settle(self) -> None:
         """Reckon the deadline of a call that was changed."""

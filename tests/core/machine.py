@@ -137,6 +137,17 @@ class Devices(People):
             payload.sdp = "v=0"
         return payload
 
+    @precondition(lambda self: len(self.world.calls(*LIVE)) > 2)
+    @rule(n=number)
+    def terminate(self, n: int) -> None:
+        """Another service ends a call; to end it again changes nothing."""
+        call = self.pick(n, *LIVE)
+        for _ in range(2):
+            self.world.happen(call.call_id, Event("terminate"))
+            ended = self.world.call(call.call_id)
+            assert ended is not None
+            assert ended.ended == pb.CallEnded(reason=pb.END_REASON_TERMINATED)
+
     @precondition(lambda self: self.world.calls(State.ENDED) and self.world.calls(*LIVE))
     @rule(n=number, m=number, kind=st.sampled_from(["hangup", "answer", "ringing"]))
     def come_late(self, n: int, m: int, kind: str) -> None:

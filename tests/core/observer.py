@@ -226,7 +226,8 @@ class Observer:
         call, swept, event, outcome = seen
         if call is not None and swept is not call:
             self.visits[Driver.CLOCK, call.state, "deadline", _state(swept)] += 1
-        if event.device is None or outcome.refusal is not None:
+        is_driven = event.device is not None or event.kind == "terminate"
+        if not is_driven or outcome.refusal is not None:
             return
         row = (_driver(swept, event), _state(swept), event.kind)
         if row in TRANSITIONS:
@@ -249,6 +250,8 @@ def _state(call: Call | None) -> State:
 def _driver(call: Call | None, event: Event) -> Driver:
     if event.kind in PRESENCE_EVENTS:
         return Driver.PRESENCE
+    if event.kind == "terminate":
+        return Driver.SERVICE
     is_caller = call is None or event.device == call.caller.device
     return Driver.CALLER if is_caller else Driver.CALLEE
 

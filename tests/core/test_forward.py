@@ -42,6 +42,11 @@ def forwarded(
     return forward(call, sender, candidates_from(sender, *candidates).request, now, limits)
 
 
+def untraced(outcome: Outcome) -> Outcome:
+    """An outcome as the short cut has it: relayed candidates are traced by their ack."""
+    return outcome._replace(traced=())
+
+
 @pytest.mark.parametrize(
     "state", [State.ANSWERED, State.CONNECTED, State.RECONNECTING], ids=lambda state: state.name
 )
@@ -60,7 +65,9 @@ def test_short_cut_comes_to_the_same(
     """The same call, the same message to the peer."""
     call = the(CALLS[state])
 
-    assert forwarded(call, sender, *candidates) == step(call, candidates_from(sender, *candidates))
+    assert forwarded(call, sender, *candidates) == untraced(
+        step(call, candidates_from(sender, *candidates))
+    )
 
 
 def test_short_cut_counts_on() -> None:
@@ -70,7 +77,7 @@ def test_short_cut_counts_on() -> None:
 
     outcome = forwarded(call, ALICE, *[CALLERS] * 32)
 
-    assert outcome == step(call, candidates_from(ALICE, *[CALLERS] * 32))
+    assert outcome == untraced(step(call, candidates_from(ALICE, *[CALLERS] * 32)))
     assert outcome is not None
     assert the(outcome.call).relay.counts[ALICE] == 94
 
@@ -79,8 +86,8 @@ def test_short_cut_counts_a_new_generation_from_the_beginning() -> None:
     """After an ICE restart."""
     call = after(RESTARTED, candidates_from(ALICE, of("unknown-yet")))
 
-    assert forwarded(call, ALICE, of("restart-1")) == step(
-        call, candidates_from(ALICE, of("restart-1"))
+    assert forwarded(call, ALICE, of("restart-1")) == untraced(
+        step(call, candidates_from(ALICE, of("restart-1")))
     )
 
 
