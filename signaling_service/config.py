@@ -226,6 +226,9 @@ class Settings(BaseModel):
             resume_window=self.resume_window,
             ended_memory=self.limits.ended_call_seconds,
             has_relays=self.ice_endpoint is not None or self.turn_rest().has_relays,
+            events_kept=self.limits.events,
+            traces_kept=self.limits.traces,
+            revocation_memory=self.limits.revocation_seconds,
             limits=self.limits.core,
         )
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from signaling_service.core.buckets import Rate
-from signaling_service.core.rules import ENDED_MEMORY, Limits
+from signaling_service.core.rules import ENDED_MEMORY, Limits, Rules
 from signaling_service.transport.pacing import Rates
 
 LIMIT_PREFIX: Final = "SIGNALING_LIMIT_"
@@ -18,6 +18,7 @@ PerSecond = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 _LIMITS: Final = Limits()
 _RATES: Final = Rates()
+_RULES: Final = Rules()
 
 
 class LimitSettings(BaseSettings):
@@ -57,6 +58,9 @@ class LimitSettings(BaseSettings):
     connection_idle_seconds: Seconds = 60  # a connection without an RPC is closed
     connection_age_seconds: Seconds = 4 * 3600
     ended_call_seconds: Seconds = ENDED_MEMORY  # so long a late request hears how its call ended
+    events: Count = _RULES.events_kept  # of the last hour, for services
+    traces: Count = _RULES.traces_kept  # of calls, live and of the last hour
+    revocation_seconds: Seconds = _RULES.revocation_memory  # as long as a token may live
 
     @model_validator(mode="after")
     def _no_unknown_variable(self) -> Self:

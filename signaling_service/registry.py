@@ -18,6 +18,7 @@ from signaling_service.backends.base import (
     Sender,
     Step,
     StreamId,
+    Visit,
 )
 from signaling_service.clock import Clock, Timer, sleep
 from signaling_service.connection import Connection
@@ -30,7 +31,7 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Device, Directory, Event, Outcome
+from signaling_service.core.model import Call, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deciding import answered, error_of, keep, refuse, users_of
@@ -95,29 +96,26 @@ class CallRegistry:
         for task in self._leaving:
             task.cancel()
 
-    async def connect(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Connection:
-        """Open or resume the session of `device`, from its hello.
+    async def connect(self, visit: Visit) -> Connection:
+        """Open or resume the session of a device, from its hello.
 
         Its calls hear that it is there, and calls that ring for it get a leg, before
         this returns.
 
         Raises:
             TooManyDevicesError: the user has as many connected devices as allowed.
+            RevokedError: what it comes in with was revoked.
             FencedError: a newer stream has come meanwhile.
             BackendAwayError: the backend cannot be reached, or too many have come at once.
         """
         try:
             async with self._comings:
-                return await self._connect(device, request, wake)
+                return await self._connect(visit)
         except TimeoutError:  # the crowd is too large, or gets nowhere: come again later
             raise BackendAwayError from None
 
-    async def _connect(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Connection:
-        while isinstance(found := await self._backend.attach(device, request, wake), Over):
+    async def _connect(self, visit: Visit) -> Connection:
+        while isinstance(found := await self._backend.attach(visit), Over):
             await self._end_session(found)
         try:
             snapshots = await self._greet(found)

@@ -19,12 +19,13 @@ class Role(StrEnum):
 class Identity(NamedTuple):
     """Somebody whose credentials were good; times are seconds since the epoch.
 
-    A service is one by its `user_id`, and has no `device_id`.
+    A service is one by its `user_id`, and has no `device_id`. What is no token was not
+    issued, and is never too old.
     """
 
     device: Device
     role: Role = Role.DEVICE
-    issued_at: float = 0.0
+    issued_at: float = NEVER
     expires_at: float = NEVER
 
 

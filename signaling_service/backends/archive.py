@@ -5,11 +5,13 @@ What is told is the truth at that moment: it is read where steps are written.
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
-from signaling.v1 import calls_pb2 as calls
+from signaling.v1 import calls_pb2
 
 from signaling_service.core.model import Call, Device
+
+EVENT_MEMORY: Final = 3600.0  # s; for a consumer to come back
 
 
 class Place(NamedTuple):
@@ -45,13 +47,13 @@ class Archive(Protocol):
     async def devices(self, user_id: str) -> Sequence[KnownDevice]:
         """The devices of a user that have a session, by id."""
 
-    async def trace(self, call_id: str) -> calls.GetCallTraceResponse | None:
+    async def trace(self, call_id: str) -> calls_pb2.GetCallTraceResponse | None:
         """What happened in a call, until its trace is forgotten."""
 
     async def newest(self) -> str:
         """The cursor of the newest event: what is behind it has yet to happen."""
 
-    async def events(self, cursor: str, limit: int) -> Sequence[calls.SignalingEvent]:
+    async def events(self, cursor: str, limit: int) -> Sequence[calls_pb2.SignalingEvent]:
         """The next events behind a cursor, the oldest first; none if there are none yet.
 
         Raises:

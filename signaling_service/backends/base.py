@@ -26,6 +26,19 @@ class StreamId(NamedTuple):
     fence: int
 
 
+class Visit(NamedTuple):
+    """A device that opens a stream.
+
+    `wake` is called whenever there may be something to read, or the stream counts no more.
+    `issued_at` is when its token was issued; seconds, infinite for what is no token.
+    """
+
+    device: Device
+    request: pb.ConnectRequest  # its hello
+    wake: Callable[[], None]
+    issued_at: float = float("inf")
+
+
 class Sender(NamedTuple):
     """Whose request a step is: fenced, its `seq` recorded (0: unnumbered), its `ack` applied."""
 
@@ -101,8 +114,9 @@ class Backend(Protocol):
     """The one place that holds state.
 
     Every method raises FencedError for a stream that a newer one has replaced, or
-    whose session is over; SessionLostError for one that the backend knows nothing of
-    any more; and BackendAwayError while the backend cannot be reached.
+    whose session is over (RevokedError if a service has ended it); SessionLostError for
+    one that the backend knows nothing of any more; and BackendAwayError while the backend
+    cannot be reached.
     """
 
     @property
@@ -119,17 +133,14 @@ class Backend(Protocol):
     async def close(self) -> None:
         """End; nothing is asked any more."""
 
-    async def attach(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Attached | Over:
-        """Let a new stream of `device` count, from its hello; the one before counts no more.
+    async def attach(self, visit: Visit) -> Attached | Over:
+        """Let a new stream of a device count, from its hello; the one before counts no more.
 
-        `wake` is called whenever there may be something to read, or the stream
-        counts no more. Over: the old session cannot go on; tell its calls, call
-        `end`, and attach again.
+        Over: the old session cannot go on; tell its calls, call `end`, and attach again.
 
         Raises:
             TooManyDevicesError: the user has as many connected devices as allowed.
+            RevokedError: what it comes in with was revoked.
         """
 
     async def detach(self, stream: StreamId) -> Sequence[str]:
@@ -141,6 +152,15 @@ class Backend(Protocol):
 
     async def settle(self, moved: Moved, /) -> None:
         """The calls of a stream that was lost, or is back, have been told."""
+
+    async def revoke(self, device: Device) -> Over | None:
+        """Let tokens of a device that were issued before now be no good, and its session over.
+
+        Returns the session, if there is one: tell its calls, and call `end`.
+        """
+
+    async def revoked_at(self, device: Device) -> float:
+        """When tokens of a device were revoked last; seconds, 0 for never."""
 
     async def end(self, over: Over) -> None:
         """Forget a session whose calls have been told; keep the ends it has not heard."""

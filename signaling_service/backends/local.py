@@ -110,7 +110,8 @@ class LocalStreams:
 
     def __init__(self) -> None:
         self._streams: dict[Device, LocalStream] = {}
-        self._fenced: set[StreamId] = set()  # until they have ended
+        # until they have ended: why they count no more
+        self._fenced: dict[StreamId, type[FencedError]] = {}
 
     def all(self) -> list[LocalStream]:
         """All that count, as they are now."""
@@ -121,9 +122,10 @@ class LocalStreams:
 
         Raises:
             FencedError: it counts no more. The engine may know nothing of its session then.
+            RevokedError: likewise, as a service wanted it.
         """
-        if stream in self._fenced:
-            raise FencedError
+        if why := self._fenced.get(stream):
+            raise why
         found = self._streams.get(stream.device)
         return found if found is not None and found.id == stream else None
 
@@ -141,22 +143,24 @@ class LocalStreams:
         if previous is not None:
             self._fence(previous)
 
-    def fence(self, device: Device, below: int | None = None) -> None:
+    def fence(
+        self, device: Device, below: int | None = None, why: type[FencedError] = FencedError
+    ) -> None:
         """The stream of a device counts no more, or one with a lower fence."""
         found = self._streams.get(device)
         if found is not None and (below is None or found.id.fence < below):
             del self._streams[device]
-            self._fence(found)
+            self._fence(found, why)
 
     def remove(self, stream: StreamId) -> None:
         """A stream has ended."""
-        self._fenced.discard(stream)
+        self._fenced.pop(stream, None)
         found = self._streams.get(stream.device)
         if found is not None and found.id == stream:
             del self._streams[stream.device]
 
-    def _fence(self, stream: LocalStream) -> None:
-        self._fenced.add(stream.id)
+    def _fence(self, stream: LocalStream, why: type[FencedError] = FencedError) -> None:
+        self._fenced[stream.id] = why
         stream.wake()
 
 

@@ -8,7 +8,7 @@ standing of all its streams, some at a time.
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, cast
 
@@ -22,7 +22,7 @@ from signaling_service.backends.location import Location
 from signaling_service.backends.stored import entry_from_bytes, stamp_of
 from signaling_service.backends.views import device_of, key_of
 from signaling_service.clock import Clock
-from signaling_service.core.errors import BackendAwayError
+from signaling_service.core.errors import BackendAwayError, FencedError, RevokedError
 from signaling_service.core.model import Device
 
 NODE_BYTES: Final = 8  # no two nodes have the same name
@@ -33,6 +33,8 @@ LISTEN_FOR: Final = 2  # s; one wait for hints
 LISTEN_TIMEOUT: Final = LISTEN_FOR + 1.0  # s; then the connection is dead
 HINTS_AT_ONCE: Final = 256
 STREAMS_AT_ONCE: Final = 200  # to ask for; the engine is not held up for longer
+
+_FENCES: Final[Mapping[bytes, type[FencedError]]] = {b"f": FencedError, b"k": RevokedError}
 
 log = structlog.get_logger()
 
@@ -197,8 +199,8 @@ class Membership:
         op, number, session, key = line.split(b" ", 3)
         if op == b"r":
             self.catch_up()
-        elif op == b"f":
-            self._streams.fence(device_of(key), below=int(number))
+        elif op in _FENCES:
+            self._streams.fence(device_of(key), int(number), _FENCES[op])
         elif (stream := self._streams.of(device_of(key))) is not None:
             seq = int(number)
             whole = entry_from_bytes(seq, entry) if b"\n" in entry else None

@@ -1,9 +1,7 @@
 """The embedded backend: one node, all in this process. Nothing waits, so every step is atomic."""
 
-import heapq
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
@@ -16,50 +14,52 @@ from signaling_service.backends.base import (
     Sender,
     Step,
     StreamId,
+    Visit,
 )
-from signaling_service.backends.records import Departed, Session, UserRecord
+from signaling_service.backends.memory_archive import MemoryArchive
+from signaling_service.backends.memory_log import EventLog, Revocations, Traces
+from signaling_service.backends.records import Departed, Records, Session, UserRecord
+from signaling_service.backends.reminders import Key, Reminders
 from signaling_service.clock import Clock
 from signaling_service.core.buckets import Buckets, Rate
-from signaling_service.core.errors import FencedError, MailboxFullError, TooManyDevicesError
+from signaling_service.core.errors import (
+    FencedError,
+    MailboxFullError,
+    RevokedError,
+    TooManyDevicesError,
+)
 from signaling_service.core.mailbox import ERRORS, Entry
-from signaling_service.core.model import Call, Delivery, Device, State
+from signaling_service.core.model import Call, Delivery, Device
+from signaling_service.core.news import MICROS, presence_event
 from signaling_service.core.relaying import forward
 from signaling_service.core.rules import Rules
 
-DUE_SLACK: Final = 1024  # reminders that no longer hold, before they are swept out
-
 
 class MemoryBackend:
-    """A `Backend` for a single node; what it holds ends with the process."""
+    """A `Backend` for a single node; what it holds ends with the process.
+
+    What it can tell other services is in `archive`.
+    """
 
     def __init__(self, clock: Clock, rules: Rules) -> None:
         self._clock = clock
         self._rules = rules
-        self._calls: dict[str, Call] = {}
-        self._users: dict[str, UserRecord] = {}
+        self._records = Records()
         self._departed: dict[Device, Departed] = {}
         self._buckets: Buckets[str] = Buckets()
         self._fences = 0
-        # (when, call or device): an entry that no longer holds is passed over
-        self._due: list[tuple[float, int, str | Device]] = []
-        self._due_count = 0
-        self._due_bound = DUE_SLACK
-
-    # the directory of a step
-
-    def user(self, user_id: str) -> UserRecord:
-        """The user, an empty one if nobody knows the id."""
-        return self._users.get(user_id) or UserRecord()
-
-    def call(self, call_id: str) -> Call:
-        """A live call."""
-        return self._calls[call_id]
+        self._reminders = Reminders(self._holds)
+        self._log = EventLog(rules.events_kept)
+        self._traces = Traces(rules.traces_kept)
+        self._revocations = Revocations(rules.revocation_memory)
+        self._stamp = 0  # of the last step
+        self.archive = MemoryArchive(clock, self._records, self._log, self._traces)
 
     def held(self) -> Mapping[str, int]:
         """How many calls, users and departed devices there are; for any thread."""
         return {
-            "calls": len(self._calls),
-            "users": len(self._users),
+            "calls": len(self._records.calls),
+            "users": len(self._records.users),
             "departed": len(self._departed),
         }
 
@@ -73,11 +73,12 @@ class MemoryBackend:
     async def close(self) -> None:
         """See `Backend.close`."""
 
-    async def attach(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Attached | Over:
+    async def attach(self, visit: Visit) -> Attached | Over:
         """See `Backend.attach`."""
-        hello, user = request.hello, self._users.setdefault(device.user_id, UserRecord())
+        device, request, wake, issued_at = visit
+        if issued_at < self._revocations.revoked_at(device):
+            raise RevokedError
+        hello, user = request.hello, self._records.users.setdefault(device.user_id, UserRecord())
         session = user.sessions.get(device.device_id)
         self._check_room(user, device)
         is_resumed = session is not None and _may_resume(session, request)
@@ -89,9 +90,11 @@ class MemoryBackend:
         elif not is_resumed:
             return self._void(device, session)
         else:
-            session.mailbox.ack(request.ack)
+            self._acknowledge(device, session, request.ack)
         previous, session.wake = session.wake, wake
         session.fence = self._fences
+        if not session.is_connected:
+            self._announce(device, is_connected=True)
         session.is_connected = True
         session.attached_at = self._clock.now()
         if previous is not None:
@@ -114,29 +117,41 @@ class MemoryBackend:
             return ()
         session.is_connected = False
         session.wake = None
+        self._announce(stream.device, is_connected=False)
         session.expires_at = self._clock.now() + self._rules.resume_window
-        self._remind(session.expires_at, stream.device)
-        return self._users[stream.device.user_id].calls_of(stream.device.device_id)
+        self._reminders.add(session.expires_at, stream.device)
+        return self._records.users[stream.device.user_id].calls_of(stream.device.device_id)
 
     async def settle(self, _moved: Moved) -> None:
         """See `Backend.settle`: a node that dies takes its calls with it."""
 
+    async def revoke(self, device: Device) -> Over | None:
+        """See `Backend.revoke`."""
+        self._revocations.revoke(device, self._clock.now(), self._fences)
+        session = self._records.user(device.user_id).sessions.get(device.device_id)
+        return None if session is None else self._void(device, session)
+
+    async def revoked_at(self, device: Device) -> float:
+        """See `Backend.revoked_at`."""
+        return self._revocations.revoked_at(device)
+
     async def end(self, over: Over) -> None:
         """See `Backend.end`."""
         device = over.device
-        sessions = self.user(device.user_id).sessions
+        sessions = self._records.user(device.user_id).sessions
         session = sessions.get(device.device_id)
         if session is None or session.session != over.session:
             return  # somebody else has ended it
         del sessions[device.device_id]
-        self._drop_if_empty(device.user_id)
+        self._traces.dropped(device, session.mailbox.after(0))
+        self._records.drop_if_empty(device.user_id)
         unheard = dict(session.mailbox.endings())
         if not session.is_confirmed:
             unheard = {**session.unheard, **unheard}
         if unheard:
             forget_at = self._clock.now() + self._rules.ended_memory
             self._departed[device] = Departed(unheard, forget_at)
-            self._remind(forget_at, device)
+            self._reminders.add(forget_at, device)
 
     async def apply(self, step: Step) -> Applied:
         """See `Backend.apply`."""
@@ -144,29 +159,34 @@ class MemoryBackend:
         if step.guard is not None:
             self._session(step.guard)
         session = self._admit(step.sender) if step.sender is not None else None
-        before = self._calls.get(step.call_id)
-        outcome = step.decide(before, self, now)
+        before = self._records.calls.get(step.call_id)
+        outcome = step.decide(before, self._records, now)
         if outcome.call is not before:
             self._store(step.call_id, before, outcome.call)
         if session is not None and step.sender is not None:
             session.received = max(session.received, step.sender.seq)
             if step.call_id:
                 session.active_at = now
-        return Applied(outcome, self._deliver(outcome.deliveries), before)
+        stamp = self._next_stamp(now)
+        if outcome.traced:
+            self._traces.took(step.call_id, stamp, outcome.traced, now)
+        if outcome.events:
+            self._log.append(outcome.events, now)
+        return Applied(outcome, self._deliver(outcome.deliveries, stamp), before)
 
     async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
         """See `Backend.relay`."""
-        call, now = self._calls.get(request.call_id), self._clock.now()
+        call, now = self._records.calls.get(request.call_id), self._clock.now()
         if call is None:
             return None
         outcome = forward(call, sender.stream.device, request, now, self._rules.limits)
         if outcome is None or outcome.call is None:
             return None
         session = self._admit(sender)
-        self._calls[request.call_id] = outcome.call
+        self._records.calls[request.call_id] = outcome.call
         session.received = max(session.received, sender.seq)
         session.active_at = now
-        return Applied(outcome, self._deliver(outcome.deliveries))
+        return Applied(outcome, self._deliver(outcome.deliveries, self._next_stamp(now)))
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """See `Backend.read`."""
@@ -181,27 +201,41 @@ class MemoryBackend:
         now = self._clock.now()
         calls: list[str] = []
         sessions: list[Over] = []
-        while self._due and self._due[0][0] <= now:
-            key = heapq.heappop(self._due)[2]
+        for key in self._reminders.take(now):
             if isinstance(key, str):
-                if key in self._calls and self._calls[key].deadline <= now:
+                if key in self._records.calls and self._records.calls[key].deadline <= now:
                     calls.append(key)
             else:
                 sessions += self._expired(key, now)
-        return Due(calls, sessions, self._due[0][0] if self._due else None)
+        return Due(calls, sessions, self._reminders.next_at)
 
     def _session(self, stream: StreamId) -> Session:
         """The session of a stream that counts."""
-        user = self._users.get(stream.device.user_id)
+        user = self._records.users.get(stream.device.user_id)
         session = user.sessions.get(stream.device.device_id) if user else None
         if session is None or session.fence != stream.fence or session.is_over:
-            raise FencedError
+            is_revoked = self._revocations.ended(stream.device, stream.fence)
+            raise RevokedError if is_revoked else FencedError
         return session
+
+    def _next_stamp(self, now: float) -> int:
+        self._stamp = max(self._stamp + 1, round(now * MICROS))
+        return self._stamp
+
+    def _acknowledge(self, device: Device, session: Session, ack: int) -> None:
+        acked = session.mailbox.ack(ack)
+        if acked:
+            self._traces.acked(device, acked, self._clock.now())
+
+    def _announce(self, device: Device, *, is_connected: bool) -> None:
+        """Tell other services that a device has a stream, or has none any more."""
+        now = self._clock.now()
+        self._log.append([presence_event(device, now, is_connected=is_connected)], now)
 
     def _admit(self, sender: Sender) -> Session:
         """The session of a sender whose request may be processed, its ack applied."""
         session = self._session(sender.stream)
-        session.mailbox.ack(sender.ack)
+        self._acknowledge(sender.stream.device, session, sender.ack)
         if sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
             raise MailboxFullError
         return session
@@ -218,25 +252,27 @@ class MemoryBackend:
     def _void(self, device: Device, session: Session) -> Over:
         """Let a session be over: from now on its stream counts no more."""
         session.is_over = True
+        if session.is_connected:
+            self._announce(device, is_connected=False)
         session.is_connected = False
         if session.wake is not None:
             session.wake()
             session.wake = None
-        calls = self._users[device.user_id].calls_of(device.device_id)
+        calls = self._records.users[device.user_id].calls_of(device.device_id)
         return Over(device, session.session, calls)
 
     def _expired(self, device: Device, now: float) -> list[Over]:
         departed = self._departed.get(device)
         if departed is not None and departed.forget_at <= now:
             del self._departed[device]
-        session = self.user(device.user_id).sessions.get(device.device_id)
+        session = self._records.user(device.user_id).sessions.get(device.device_id)
         if session is None or session.is_connected or session.is_over:
             return []
         if session.expires_at > now:
             return []
         return [self._void(device, session)]
 
-    def _deliver(self, deliveries: Sequence[Delivery]) -> tuple[Device, ...]:
+    def _deliver(self, deliveries: Sequence[Delivery], stamp: int) -> tuple[Device, ...]:
         full: list[Device] = []
         response, kind, body = None, "", b""
         for delivery in deliveries:
@@ -245,9 +281,9 @@ class MemoryBackend:
                 kind = response.WhichOneof("payload") or ""
                 body = response.SerializeToString()
             device = delivery.device
-            session = self._users[device.user_id].sessions[device.device_id]
+            session = self._records.users[device.user_id].sessions[device.device_id]
             bucket = ERRORS if kind == "error" else response.call_id
-            session.mailbox.append(bucket, kind, body, delivery.ring_deadline)
+            session.mailbox.append(Entry(0, bucket, kind, body, delivery.ring_deadline, stamp))
             if bucket != ERRORS and session.mailbox.is_over(bucket, self._rules.limits):
                 full.append(device)
             if session.wake is not None:
@@ -256,53 +292,17 @@ class MemoryBackend:
 
     def _store(self, call_id: str, before: Call | None, after: Call | None) -> None:
         """Keep the call, its index and its deadline."""
-        if after is None:
-            self._unindex(self._calls.pop(call_id))
-            return
-        self._calls[call_id] = after
-        if after.state is State.ENDED:
-            self._unindex(after)
-        elif before is None or before.state != after.state:
-            self._index(after)
-        if before is None or before.deadline != after.deadline:
-            self._remind(after.deadline, call_id)
+        self._records.keep(call_id, before, after)
+        if after is not None and (before is None or before.deadline != after.deadline):
+            self._reminders.add(after.deadline, call_id)
 
-    def _unindex(self, call: Call) -> None:
-        caller = call.caller.device
-        self.user(caller.user_id).placed.pop(call.call_id, None)
-        self.user(call.callee_user_id).received.pop(call.call_id, None)
-        self._drop_if_empty(caller.user_id)
-        self._drop_if_empty(call.callee_user_id)
-
-    def _index(self, call: Call) -> None:
-        """Keep the live calls of both users."""
-        caller = call.caller.device
-        self._users[caller.user_id].placed[call.call_id] = caller.device_id
-        if not call.is_barred:
-            answered_by = call.callee.device.device_id if call.callee else ""
-            callee = self._users.setdefault(call.callee_user_id, UserRecord())
-            callee.received[call.call_id] = answered_by
-
-    def _drop_if_empty(self, user_id: str) -> None:
-        if user_id in self._users and self._users[user_id].is_empty:
-            del self._users[user_id]
-
-    def _remind(self, when: float, key: str | Device) -> None:
-        if len(self._due) >= self._due_bound:
-            held = {(when, key): order for when, order, key in self._due if self._holds(when, key)}
-            self._due = [(when, order, key) for (when, key), order in held.items()]
-            heapq.heapify(self._due)
-            self._due_bound = 2 * len(self._due) + DUE_SLACK
-        self._due_count += 1  # the order of equal times; keys of two kinds don't compare
-        heapq.heappush(self._due, (when, self._due_count, key))
-
-    def _holds(self, when: float, key: str | Device) -> bool:
+    def _holds(self, when: float, key: Key) -> bool:
         if isinstance(key, str):
-            return key in self._calls and self._calls[key].deadline == when
+            return key in self._records.calls and self._records.calls[key].deadline == when
         departed = self._departed.get(key)
         if departed is not None and departed.forget_at == when:
             return True
-        session = self.user(key.user_id).sessions.get(key.device_id)
+        session = self._records.user(key.user_id).sessions.get(key.device_id)
         return session is not None and session.expires_at == when and not session.is_connected
 
 

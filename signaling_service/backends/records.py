@@ -1,4 +1,4 @@
-"""What the embedded backend keeps of users and their devices."""
+"""What the embedded backend keeps of calls, users and their devices."""
 
 import secrets
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Final
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.mailbox import Mailbox
+from signaling_service.core.model import Call, State
 
 SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
 
@@ -82,3 +83,67 @@ class Departed:
 
     unheard: dict[str, pb.CallEnded]
     forget_at: float
+
+
+class Records:
+    """Calls by id, and users by id with their live calls: the directory of a step."""
+
+    def __init__(self) -> None:
+        self.calls: dict[str, Call] = {}  # the oldest first
+        self.users: dict[str, UserRecord] = {}
+        self.listed: dict[str, dict[str, None]] = {}  # all calls of a user, the oldest first
+
+    def user(self, user_id: str) -> UserRecord:
+        """The user, an empty one if nobody knows the id."""
+        return self.users.get(user_id) or UserRecord()
+
+    def call(self, call_id: str) -> Call:
+        """A live call."""
+        return self.calls[call_id]
+
+    def keep(self, call_id: str, before: Call | None, after: Call | None) -> None:
+        """Keep a call as a step has left it, and what its users' records say of it."""
+        if after is None:
+            forgotten = self.calls.pop(call_id)
+            self._unindex(forgotten)
+            self._unlist(forgotten)
+            return
+        self.calls[call_id] = after
+        if before is None:
+            for user_id in _users_of(after):
+                self.listed.setdefault(user_id, {})[call_id] = None
+        if after.state is State.ENDED:
+            self._unindex(after)
+        elif before is None or before.state != after.state:
+            self._index(after)
+
+    def drop_if_empty(self, user_id: str) -> None:
+        """Forget a user of whom nothing is left."""
+        if user_id in self.users and self.users[user_id].is_empty:
+            del self.users[user_id]
+
+    def _index(self, call: Call) -> None:
+        """Keep the live calls of both users."""
+        caller = call.caller.device
+        self.users[caller.user_id].placed[call.call_id] = caller.device_id
+        if not call.is_barred:
+            answered_by = call.callee.device.device_id if call.callee else ""
+            callee = self.users.setdefault(call.callee_user_id, UserRecord())
+            callee.received[call.call_id] = answered_by
+
+    def _unindex(self, call: Call) -> None:
+        caller = call.caller.device
+        self.user(caller.user_id).placed.pop(call.call_id, None)
+        self.user(call.callee_user_id).received.pop(call.call_id, None)
+        self.drop_if_empty(caller.user_id)
+        self.drop_if_empty(call.callee_user_id)
+
+    def _unlist(self, call: Call) -> None:
+        for user_id in _users_of(call):
+            del self.listed[user_id][call.call_id]
+            if not self.listed[user_id]:
+                del self.listed[user_id]
+
+
+def _users_of(call: Call) -> set[str]:
+    return {call.caller.device.user_id, call.callee_user_id}

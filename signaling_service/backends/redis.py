@@ -6,8 +6,8 @@ decides again. Reading first is spared where this node has seen the call.
 """
 
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Final
 
 from redis.exceptions import ResponseError
@@ -22,7 +22,9 @@ from signaling_service.backends.base import (
     Sender,
     Step,
     StreamId,
+    Visit,
 )
+from signaling_service.backends.known import KnownCalls
 from signaling_service.backends.link import (
     AnswerError,
     Argument,
@@ -34,6 +36,7 @@ from signaling_service.backends.local import LocalStream, LocalStreams, guard_ar
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
 from signaling_service.backends.records import SESSION_ID_BYTES
+from signaling_service.backends.redis_archive import RedisArchive
 from signaling_service.backends.stored import agent_to_bytes, entry_from_bytes, stamp_of
 from signaling_service.backends.views import (
     Known,
@@ -44,7 +47,6 @@ from signaling_service.backends.views import (
     mail_of,
     moved_of,
     over_of,
-    with_counts_of,
     writes,
 )
 from signaling_service.clock import Clock
@@ -54,6 +56,7 @@ from signaling_service.core.errors import (
     BackendAwayError,
     FencedError,
     MailboxFullError,
+    RevokedError,
     SessionLostError,
     SignalingError,
     TooManyDevicesError,
@@ -64,12 +67,12 @@ from signaling_service.core.relaying import forward
 from signaling_service.core.rules import Rules
 
 ATTEMPT_BYTES: Final = 8  # tells one attach from another
-CALLS_KNOWN: Final = 2048  # that a node remembers; others it looks up again
 DUE_AT_ONCE: Final = 100  # so many a sweep; the engine is not held up for longer
 SWEEP_INTERVAL: Final = 1.0  # s; what a dead node has left behind is this late at most
 
 _REFUSALS: Final[Mapping[str, type[SignalingError]]] = {
     "FENCED": FencedError,
+    "REVOKED": RevokedError,
     "LOST": SessionLostError,
     "ACK": AckTooHighError,
     "FULL": MailboxFullError,
@@ -78,7 +81,7 @@ _REFUSALS: Final[Mapping[str, type[SignalingError]]] = {
 
 
 class RedisBackend:
-    """A `Backend` for any number of nodes.
+    """A `Backend` for any number of nodes. What it can tell other services is in `archive`.
 
     Args:
         location: where the cell lies.
@@ -102,6 +105,7 @@ class RedisBackend:
         self._rules = rules
         self._link = Link(location)
         self._streams = LocalStreams()
+        self.archive = RedisArchive(location, self._link)
         self._members = Membership(
             location,
             self._link,
@@ -111,7 +115,7 @@ class RedisBackend:
             lease=lease,
             window=rules.resume_window,
         )
-        self._known: OrderedDict[str, Known] = OrderedDict()
+        self._known = KnownCalls()
 
     async def start(self, tell_health: Callable[[bool], None]) -> None:
         """See `Backend.start`.
@@ -133,15 +137,15 @@ class RedisBackend:
 
     async def close(self) -> None:
         """See `Backend.close`."""
+        await self.archive.close()
         await self._members.close()
         await self._link.close()
 
     # sessions
 
-    async def attach(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Attached | Over:
+    async def attach(self, visit: Visit) -> Attached | Over:
         """See `Backend.attach`."""
+        device, request, wake, issued_at = visit
         attempt = secrets.token_hex(ATTEMPT_BYTES)
         args = (
             key_of(device),
@@ -151,6 +155,7 @@ class RedisBackend:
             secrets.token_urlsafe(SESSION_ID_BYTES),
             agent_to_bytes(request.hello),
             self._rules.limits.devices_per_user - 1,
+            issued_at if isfinite(issued_at) else "",
         )
         try:
             reply = await self._run("attach", self._members.node, self._clock.now(), *args)
@@ -190,6 +195,18 @@ class RedisBackend:
         stream = moved.stream
         await self._run("settle", key_of(stream.device), stream.fence, int(moved.is_connected))
 
+    async def revoke(self, device: Device) -> Over | None:
+        """See `Backend.revoke`."""
+        now, memory = self._clock.now(), self._rules.revocation_memory
+        (over,) = await self._run("revoke", self._members.node, now, key_of(device), memory)
+        self._streams.fence(device, why=RevokedError)
+        return over_of(over) if over else None
+
+    async def revoked_at(self, device: Device) -> float:
+        """See `Backend.revoked_at`."""
+        (revoked_at,) = await self._run("revoked", key_of(device))
+        return float(revoked_at)
+
     async def end(self, over: Over) -> None:
         """See `Backend.end`."""
         forget_at = self._clock.now() + self._rules.ended_memory
@@ -215,7 +232,7 @@ class RedisBackend:
 
     async def apply(self, step: Step) -> Applied:
         """See `Backend.apply`."""
-        view = View(step.call_id, self._known.get(step.call_id, Known(None)))
+        view = View(step.call_id, self._known.get(step.call_id))
         if step.users or (step.call_id and step.call_id not in self._known):
             await self._look(view, step.users, ())
         while True:
@@ -231,7 +248,7 @@ class RedisBackend:
 
     async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
         """See `Backend.relay`."""
-        view = View(request.call_id, self._known.get(request.call_id, Known(None)))
+        view = View(request.call_id, self._known.get(request.call_id))
         if view.known.call is None:
             await self._look(view, (), ())
         while (call := view.known.call) is not None:
@@ -264,15 +281,15 @@ class RedisBackend:
                 *guard_args(guard),
                 limits.unacked_messages,
                 limits.unacked_bytes,
-                *writes(view, outcome.call, mail),
+                *writes(view, outcome, mail, now),
             )
         except AnswerError as answer:
             if answer.verdict == "DONE":
                 return self._was_written(view, outcome)
             view.take(list(view.users), list(view.others), answer.rest[0])
-            self._remember(view.call_id, view.known)
+            self._known.remember(view.call_id, view.known)
             return None
-        self._learn(view, Known(outcome.call, version, held), is_whole=bool(is_whole))
+        self._known.learn(view, Known(outcome.call, version, held), is_whole=bool(is_whole))
         if local is not None and sender is not None:
             local.stored(sender.seq, sender.ack)
         full = [device for (device, _), (_, _, is_full) in zip(mail, told, strict=True) if is_full]
@@ -283,7 +300,7 @@ class RedisBackend:
 
     def _was_written(self, view: View, outcome: Outcome) -> Applied:
         """The reply was lost, and with it which seqs there are: streams have to ask."""
-        self._known.pop(view.call_id, None)
+        self._known.forget(view.call_id)
         for delivery in outcome.deliveries:
             if (there := self._streams.of(delivery.device)) is not None:
                 there.doubt()
@@ -292,30 +309,13 @@ class RedisBackend:
     async def _look(self, view: View, users: Sequence[str], others: Sequence[str]) -> None:
         (seen,) = await self._run("look", view.call_id, len(users), *users, len(others), *others)
         view.take(users, others, seen)
-        self._remember(view.call_id, view.known)
+        self._known.remember(view.call_id, view.known)
 
     async def _look_further(self, view: View, unseen: UnseenError) -> None:
         """See what is known, and what turned out to be missing."""
         users = [*view.users, *([unseen.user] if unseen.user is not None else [])]
         others = [*view.others, *([unseen.call] if unseen.call is not None else [])]
         await self._look(view, users, others)
-
-    def _learn(self, view: View, written: Known, *, is_whole: bool) -> None:
-        """Keep a call as this step has left it, beside what others relayed meanwhile."""
-        kept = self._known.get(view.call_id)
-        if not is_whole:  # somebody else's candidates are held too
-            written = Known(None)
-        elif kept is not None and kept is not view.known and kept.version == written.version:
-            written = with_counts_of(written, kept)
-        self._remember(view.call_id, written)
-
-    def _remember(self, call_id: str, known: Known) -> None:
-        """Keep a call as it was last seen: it may be stale, and a step finds out."""
-        self._known.pop(call_id, None)
-        if known.call is not None:
-            self._known[call_id] = known
-            if len(self._known) > CALLS_KNOWN:
-                self._known.popitem(last=False)
 
     async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
         """See `Backend.take`; a reply that was lost may have cost a token more."""
@@ -324,9 +324,10 @@ class RedisBackend:
 
     async def due(self) -> Due:
         """See `Backend.due`."""
-        now, window = self._clock.now(), self._rules.resume_window
+        now, rules = self._clock.now(), self._rules
         may_bury = int(self._members.may_bury)
-        reply = await self._run("due", now, window, may_bury, DUE_AT_ONCE)
+        kept = rules.events_kept, rules.traces_kept
+        reply = await self._run("due", now, rules.resume_window, may_bury, DUE_AT_ONCE, *kept)
         calls, sessions, moved, next_at = reply
         return Due(
             [call.decode() for call in calls],

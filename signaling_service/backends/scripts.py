@@ -12,15 +12,21 @@ _NAMES: Final = (
     "attach",
     "beat",
     "detach",
+    "devices",
     "due",
     "end",
+    "events",
     "leave",
+    "list",
     "look",
     "read",
     "resync",
+    "revoke",
+    "revoked",
     "settle",
     "step",
     "take",
+    "trace",
 )
 
 

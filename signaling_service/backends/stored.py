@@ -23,6 +23,7 @@ from signaling_service.core.model import (
     Relay,
     Side,
     State,
+    Times,
 )
 
 _LEG_STATES: Final[Mapping[LegState, state.LegState.ValueType]] = {
@@ -48,6 +49,9 @@ def call_to_bytes(call: Call) -> bytes:
         quality=_quality(call.quality),
         ended=call.ended,
         deadline=call.deadline,
+        answered_at=call.times.answered_at,
+        connected_at=call.times.connected_at,
+        ended_at=call.times.ended_at,
     )
     return stored.SerializeToString()
 
@@ -71,6 +75,7 @@ def call_from_bytes(call_id: str, data: bytes, relay: Relay) -> Call:
         negotiation=_negotiation_back(stored.negotiation),
         quality=_quality_back(stored.quality),
         ended=stored.ended if stored.HasField("ended") else None,
+        times=_times_back(stored),
         deadline=stored.deadline,
         relay=relay,
     )
@@ -143,6 +148,14 @@ def _leg(leg: Leg) -> state.Leg:
 def _leg_back(stored: state.Leg) -> Leg:
     ended = stored.ended if stored.HasField("ended") else None
     return Leg(_device(stored.device), stored.session, _LEG_STATES_BACK[stored.state], ended)
+
+
+def _times_back(stored: state.Call) -> Times:
+    return Times(
+        stored.answered_at if stored.HasField("answered_at") else None,
+        stored.connected_at if stored.HasField("connected_at") else None,
+        stored.ended_at if stored.HasField("ended_at") else None,
+    )
 
 
 def _negotiation(negotiation: Negotiation) -> state.Negotiation:

@@ -19,8 +19,10 @@ from signaling_service.backends.stored import (
     held_from_bytes,
     held_to_bytes,
 )
+from signaling_service.backends.traces import TRACE_MEMORY, record_of
 from signaling_service.core.mailbox import ERRORS, Entry
-from signaling_service.core.model import Call, Delivery, Device, Relay, State
+from signaling_service.core.model import Call, Delivery, Device, Outcome, Relay, State
+from signaling_service.core.rules import MAX_CALL_AGE
 
 Argument = bytes | str | float
 
@@ -143,10 +145,12 @@ def mail_of(deliveries: Sequence[Delivery]) -> list[tuple[Device, Entry]]:
     return mail
 
 
-def writes(view: View, after: Call | None, mail: Sequence[tuple[Device, Entry]]) -> list[Argument]:
-    """What `step.lua` checks of a view, and writes to turn it into a call: its last arguments."""
+def writes(
+    view: View, outcome: Outcome, mail: Sequence[tuple[Device, Entry]], now: float
+) -> list[Argument]:
+    """What `step.lua` checks of a view, and writes for an outcome: its last arguments."""
     known = view.known
-    before = known.call
+    before, after = known.call, outcome.call
     is_put = after is not None and (before is None or not _differ_in_relay_alone(before, after))
     return [
         view.call_id,
@@ -160,7 +164,32 @@ def writes(view: View, after: Call | None, mail: Sequence[tuple[Device, Entry]])
         *_held(before, after),
         *_counted(_index(before, after)),
         *_counted(_letter(*each) for each in mail),
+        *_counted(_lists(before, after)),
+        _traced_until(before, after, now),
+        len(outcome.traced),
+        *map(record_of, outcome.traced),
+        len(outcome.events),
+        *(event.SerializeToString() for event in outcome.events),
     ]
+
+
+def _lists(before: Call | None, after: Call | None) -> Iterator[tuple[Argument, ...]]:
+    """The lists of calls that one comes into, or leaves."""
+    if (before is None) is (after is None):
+        return
+    call = after or before
+    if call is not None:
+        began_at = "" if after is None else call.created_at
+        yield "calls", began_at
+        for user_id in {call.caller.device.user_id, call.callee_user_id}:
+            yield f"i:{user_id}", began_at
+
+
+def _traced_until(before: Call | None, after: Call | None, now: float) -> Argument:
+    """Until when the trace of a call is kept, if that is new."""
+    if after is None or (before is not None and before.ended is after.ended):
+        return ""
+    return now + TRACE_MEMORY + (MAX_CALL_AGE if after.ended is None else 0.0)
 
 
 def _letter(device: Device, entry: Entry) -> tuple[Argument, ...]:

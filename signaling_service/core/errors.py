@@ -122,6 +122,14 @@ class FencedError(SignalingError):
     """A newer stream of the device has taken over, or its session is over."""
 
 
+class RevokedError(FencedError):
+    """A service has disconnected the device, and revoked what it comes in with."""
+
+
+class CursorLostError(SignalingError):
+    """What lies behind a cursor is not known, or not all of it."""
+
+
 class SessionLostError(SignalingError):
     """The backend has lost the session, or what was last stored of it."""
 

@@ -1,6 +1,6 @@
 """What a device was told and has not acknowledged: numbered, bounded, trimmed by its ack alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from signaling.v1 import signaling_pb2 as pb
@@ -20,6 +20,7 @@ class Entry(NamedTuple):
     body: bytes
     # an offer's ring deadline: its ring_timeout is reckoned when it is sent
     ring_deadline: float | None
+    stamp: int = 0  # microseconds: the step that queued it; no two steps have the same
 
 
 class Mailbox:
@@ -37,20 +38,20 @@ class Mailbox:
         self._entries: list[Entry] = []  # seq acked + 1 … top
         self._load: dict[str, tuple[int, int]] = {}  # bucket: messages, bytes
 
-    def append(self, bucket: str, kind: str, body: bytes, ring_deadline: float | None) -> None:
-        """Queue a message under the next seq."""
+    def append(self, letter: Entry) -> None:
+        """Queue a message under the next seq, whatever its own."""
         self.top += 1
-        self._entries.append(Entry(self.top, bucket, kind, body, ring_deadline))
-        messages, size = self._load.get(bucket, (0, 0))
-        self._load[bucket] = messages + 1, size + len(body)
+        self._entries.append(Entry._make((self.top, *letter[1:])))
+        messages, size = self._load.get(letter.bucket, (0, 0))
+        self._load[letter.bucket] = messages + 1, size + len(letter.body)
 
     def is_over(self, bucket: str, limits: Limits) -> bool:
         """Whether more of a bucket is unacknowledged than may be."""
         messages, size = self._load.get(bucket, (0, 0))
         return messages > limits.unacked_messages or size > limits.unacked_bytes
 
-    def ack(self, seq: int) -> None:
-        """Drop everything up to `seq`. A lower ack than before is ignored.
+    def ack(self, seq: int) -> Sequence[Entry]:
+        """Drop everything up to `seq`, and return it. A lower ack than before is ignored.
 
         Raises:
             AckTooHighError: nothing with this seq was given out; nothing has changed.
@@ -58,12 +59,14 @@ class Mailbox:
         if seq > self.top:
             raise AckTooHighError
         if seq <= self.acked:
-            return
+            return ()
         count = seq - self.acked
-        for entry in self._entries[:count]:
+        acked = self._entries[:count]
+        for entry in acked:
             self._unload(entry)
         del self._entries[:count]
         self.acked = seq
+        return acked
 
     def after(self, seq: int) -> list[Entry]:
         """The messages above `seq` that are not acknowledged, in order."""

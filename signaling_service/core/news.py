@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.core.model import Call, State
+from signaling_service.core.model import Call, Device, State
 
 MICROS: Final = 1_000_000  # a second's
 
@@ -37,6 +37,18 @@ def events_of(
         over = _ended(after, after.ended)
         happened.append(calls.SignalingEvent(time=time, call_ended=over))
     return tuple(happened)
+
+
+def presence_event(device: Device, now: float, *, is_connected: bool) -> calls.SignalingEvent:
+    """A device has a stream, or has none any more."""
+    time, who = timestamp(now), device.message()
+    if is_connected:
+        return calls.SignalingEvent(
+            time=time, device_connected=calls.DeviceConnectedEvent(device=who)
+        )
+    return calls.SignalingEvent(
+        time=time, device_disconnected=calls.DeviceDisconnectedEvent(device=who)
+    )
 
 
 def timestamp(seconds: float) -> Timestamp:

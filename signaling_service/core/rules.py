@@ -41,4 +41,7 @@ class Rules:
     resume_window: float = 120.0
     ended_memory: float = ENDED_MEMORY
     has_relays: bool = False
+    events_kept: int = 500_000  # at most, of an hour: some 200 bytes each
+    traces_kept: int = 10_000  # at most, of live calls and of an hour: some 5 KB each
+    revocation_memory: float = 30 * 24 * 3600.0  # no token should live so long
     limits: Limits = field(default_factory=Limits)

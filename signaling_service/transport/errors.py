@@ -14,6 +14,7 @@ from signaling_service.core.errors import (
     FencedError,
     MailboxFullError,
     RefusedError,
+    RevokedError,
     SessionLostError,
     SignalingError,
     TooManyDevicesError,
@@ -50,6 +51,7 @@ BACKEND_AWAY: Final = Status(StatusCode.UNAVAILABLE, "the service cannot reach i
 SESSION_LOST: Final = Status(StatusCode.UNAVAILABLE, "the session was lost")
 DRAINING: Final = Status(StatusCode.UNAVAILABLE, "draining")
 KEYS_AWAY: Final = Status(StatusCode.UNAVAILABLE, "there are no keys to check tokens with")
+REVOKED: Final = Status(StatusCode.UNAUTHENTICATED, "the device was disconnected")
 TOKEN_OVER: Final = Status(StatusCode.UNAUTHENTICATED, "the token has expired")
 OTHER_IDENTITY: Final = Status(StatusCode.PERMISSION_DENIED, "the token is another device's")
 NO_DEVICE: Final = Status(StatusCode.PERMISSION_DENIED, "only a device may open this stream")
@@ -60,6 +62,7 @@ _ENDINGS: Final[Mapping[type[SignalingError], Status]] = {
     AckTooHighError: ACK_TOO_HIGH,
     BackendAwayError: BACKEND_AWAY,
     FencedError: REPLACED,
+    RevokedError: REVOKED,
     SessionLostError: SESSION_LOST,
 }
 

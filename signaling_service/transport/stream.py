@@ -12,6 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.backends.base import Visit
 from signaling_service.clock import Timer
 from signaling_service.connection import Connection
 from signaling_service.core.errors import (
@@ -149,8 +150,8 @@ class Stream:
         if self._connection is not None:
             try:
                 await self._service.registry.read(self._connection.stream, self._sent)
-            except FencedError:
-                return errors.REPLACED
+            except FencedError as error:
+                return errors.ending(error, self._service.rules.limits)
             except (BackendAwayError, SessionLostError):
                 return self._end
         return self._end
@@ -291,7 +292,9 @@ class Stream:
         if self._hello_timer is not None:
             self._hello_timer.cancel()  # said in time, however many others have
             self._hello_timer = None
-        connection = await self._service.registry.connect(self._device, request, self.wake)
+        issued_at = self._credentials.identity.issued_at
+        visit = Visit(self._device, request, self.wake, issued_at)
+        connection = await self._service.registry.connect(visit)
         self._acks.resume(connection.received)
         self._received = connection.received
         self._sent = connection.acked

@@ -15,6 +15,7 @@ from signaling_service.backends.base import (
     Sender,
     Step,
     StreamId,
+    Visit,
 )
 from signaling_service.core.call import handle
 from signaling_service.core.mailbox import Entry
@@ -120,7 +121,7 @@ async def hello(
     """What the backend makes of a hello."""
     stream = Stream(cell, device)
     request = pb.ConnectRequest(ack=ack, hello=pb.Hello(session_id=session_id))
-    found = await cell.backend.attach(device, request, stream.wake)
+    found = await cell.backend.attach(Visit(device, request, stream.wake))
     if isinstance(found, Over):
         return found
     stream.attached = found

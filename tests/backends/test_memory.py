@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from signaling_service.backends.memory import DUE_SLACK, MemoryBackend
+from signaling_service.backends.memory import MemoryBackend
+from signaling_service.backends.reminders import SLACK
 from tests.backends.cell import RULES, an_answered_call
 from tests.backends.contract import BackendContract
 from tests.clock import ManualClock
@@ -22,7 +23,7 @@ class MemoryCell:
     @property
     def reminders(self) -> int:
         """How many entries its schedule has."""
-        return len(vars(self.backend)["_due"])
+        return len(vars(self.backend)["_reminders"])
 
     async def advance(self, seconds: float) -> None:
         """Let time pass."""
@@ -30,8 +31,7 @@ class MemoryCell:
 
     async def leftovers(self) -> Sequence[str]:
         """Names of the stores that are not empty."""
-        stores = vars(self.backend).items()
-        return [name for name, store in stores if isinstance(store, dict | list) and store]
+        return [kind for kind, count in self.backend.held().items() if count]
 
 
 @pytest.fixture
@@ -48,10 +48,10 @@ async def test_reminders_do_not_pile_up(cell: MemoryCell) -> None:
     """A deadline that moves all the time leaves a bounded number of them behind."""
     alice, phone = await an_answered_call(cell)
     seq = 2
-    for _ in range(2 * DUE_SLACK):
+    for _ in range(2 * SLACK):
         for report in (disconnected(ALICE), connected(ALICE)):
             await alice.send(report)
             seq += 1
             await phone.ack(seq)
 
-    assert cell.reminders <= DUE_SLACK + 2
+    assert cell.reminders <= SLACK + 2

@@ -6,6 +6,7 @@ from typing import Any
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.app import App
+from signaling_service.backends.records import Records
 from tests.bad_inputs.case import THEIRS
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, Device, User
@@ -64,9 +65,10 @@ class Bystanders:
     def _kept(self) -> tuple[set[str], set[tuple[str, str]]]:
         """The calls and the sessions that the service knows."""
         backend: dict[str, Any] = vars(vars(self._app)["_backend"])
+        records: Records = backend["_records"]
         sessions = {
             (user_id, device_id)
-            for user_id, user in backend["_users"].items()
+            for user_id, user in records.users.items()
             for device_id in user.sessions
         }
-        return set(backend["_calls"]), sessions | {tuple(each) for each in backend["_departed"]}
+        return set(records.calls), sessions | {tuple(each) for each in backend["_departed"]}

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, TypeVar
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.backends.base import Step, StreamId
+from signaling_service.backends.base import Step, StreamId, Visit
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE
 from signaling_service.backends.redis import SWEEP_INTERVAL
@@ -68,7 +68,7 @@ class Cluster:
         for stream, feed in self._feeds.items():
             feed.is_replaced = feed.is_replaced or stream.device == device
         node, woken = self._next(), asyncio.Event()
-        connecting = node.registry.connect(device, request, woken.set)
+        connecting = node.registry.connect(Visit(device, request, woken.set))
         try:
             connection = self._on(node, self._across_a_loss(device, connecting))
         except NodeDiedError:
@@ -245,7 +245,7 @@ class Cluster:
         hello = pb.Hello(session_id=feed.session_id)
         request = pb.ConnectRequest(ack=feed.acked, hello=hello)
         try:
-            connecting = node.registry.connect(feed.stream.device, request, woken.set)
+            connecting = node.registry.connect(Visit(feed.stream.device, request, woken.set))
             connection = self._run(connecting)
         except asyncio.CancelledError:
             feed.node = node  # which has died too

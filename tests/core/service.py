@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.backends.base import Step, StreamId
+from signaling_service.backends.base import Step, StreamId, Visit
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.connection import Connection
 from signaling_service.core.errors import FencedError
@@ -90,7 +90,7 @@ class Embedded:
 
     def connect(self, device: Device, request: pb.ConnectRequest) -> Connection:
         """See `Service`."""
-        return self._run(self._registry.connect(device, request, lambda: None))
+        return self._run(self._registry.connect(Visit(device, request, lambda: None)))
 
     def disconnect(self, stream: StreamId) -> None:
         """See `Service`."""
@@ -121,8 +121,7 @@ class Embedded:
 
     def call(self, call_id: str) -> Call | None:
         """See `Service`."""
-        calls: dict[str, Call] = vars(self._backend)["_calls"]
-        return calls.get(call_id)
+        return self._run(self._backend.archive.call(call_id))
 
     def advance(self, seconds: float) -> None:
         """See `Service`."""
@@ -134,8 +133,7 @@ class Embedded:
 
     def leftovers(self) -> list[str]:
         """See `Service`."""
-        stores = vars(self._backend).items()
-        left = [name for name, store in stores if isinstance(store, dict | list) and store]
+        left = [kind for kind, count in self._backend.held().items() if count]
         return left + (["a timer"] if self.clock.next_at is not None else [])
 
     def close(self) -> None:

@@ -129,8 +129,8 @@ async def test_stream_that_is_cancelled_more_than_once(times: int) -> None:
     async with asyncio.timeout(PATIENCE):
         await asyncio.wait([phone.task])
     assert phone.task.cancelled()
-    devices = backend.user("alice").sessions
-    assert [device.is_connected for device in devices.values()] == [False]
+    devices = await backend.archive.devices("alice")
+    assert [device.is_connected for device in devices] == [False]
 
 
 async def test_stream_that_has_ended_needs_no_garbage_collector(alice: User) -> None:

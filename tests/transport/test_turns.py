@@ -1,13 +1,12 @@
 """Of many streams that come or go in the same instant a few are in work, and none is late."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service import registry
-from signaling_service.backends.base import Attached, Over
+from signaling_service.backends.base import Attached, Over, Visit
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.model import Device
 from signaling_service.core.rules import Rules
@@ -31,15 +30,13 @@ class ClosedBackend(MemoryBackend):
         self.is_full = asyncio.Event()  # everybody expected has come
         self._expected = expected
 
-    async def attach(
-        self, device: Device, request: pb.ConnectRequest, wake: Callable[[], None]
-    ) -> Attached | Over:
+    async def attach(self, visit: Visit) -> Attached | Over:
         """Wait, then do as always."""
         self.coming += 1
         if self.coming == self._expected:
             self.is_full.set()
         await self.is_open.wait()
-        return await super().attach(device, request, wake)
+        return await super().attach(visit)
 
 
 async def test_hello_that_waits_its_turn_is_in_time() -> None:

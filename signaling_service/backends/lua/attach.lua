@@ -1,9 +1,10 @@
 -- A new stream of a device counts, or its old session is over.
 -- ARGV: node, now; device; a key of this attempt; the session to resume and the ack; the id of a
--- fresh session, the agent; how many other devices of the user may be connected.
+-- fresh session, the agent; how many other devices of the user may be connected; when its token
+-- was issued, "" for what is no token.
 local node, now = take(), take()
 local device, attempt, wanted, ack = take(), take(), take(), take_number()
-local fresh_id, agent, max_others = take(), take(), take_number()
+local fresh_id, agent, max_others, issued_at = take(), take(), take_number(), take_number()
 local user, device_id = split(device)
 local session = P .. 'd:' .. device
 local found = redis.call('HMGET', session, 's', 'f', 'id', 'k', 'n', 'r', 't', 'a', 'over', 'fresh')
@@ -16,6 +17,9 @@ end
 
 -- asked again, since the first reply was lost
 if found[4] == attempt then return welcome(found[10] and 0 or 1) end
+
+local revoked_at = redis.call('GET', P .. 'x:' .. device)
+if issued_at and revoked_at and issued_at < tonumber(revoked_at) then return { 'REVOKED' } end
 
 local others = 0
 for _, field in ipairs(redis.call('HKEYS', P .. 'u:' .. user)) do
@@ -51,6 +55,7 @@ else
   redis.call('HSET', P .. 'u:' .. user, 'd ' .. device_id, '')
   redis.call('ZREM', P .. 'due', 'q ' .. device)
 end
+if not found[5] then announce(device, 1, now) end
 redis.call('HSET', session, 'f', fence, 'k', attempt, 'n', node, 'at', now)
 redis.call('SADD', P .. 'n:' .. node, device)
 redis.call('ZREM', P .. 'due', 's ' .. device)

@@ -1,6 +1,8 @@
--- What the clock asks for. ARGV: now; the resume window; whether nodes may be given up; how much.
+-- What the clock asks for. ARGV: now; the resume window; whether nodes may be given up; how much;
+-- how many events and traces are kept.
 -- What is handed out comes again after a while, unless somebody has done it.
 local now, window, may_bury, most = take_number(), take_number(), take(), take_number()
+local events_kept, traces_kept = take(), take_number()
 local due, nodes = P .. 'due', P .. 'nodes'
 local calls, sessions, moved = {}, {}, {}
 local is_more = false
@@ -55,6 +57,27 @@ for _, member in ipairs(members) do
     redis.call('ZREM', due, member)
   end
 end
-local next_at = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2] or ''
+-- what services may ask for is forgotten
+local newest = redis.call('XREVRANGE', P .. 'events', '+', '-', 'COUNT', 1)[1]
+if newest then -- it stays, so that whoever has read it can go on
+  local oldest = math.min((REAL - EVENT_MEMORY) * 1000, tonumber(string.match(newest[1], '^%d+')))
+  redis.call('XTRIM', P .. 'events', 'MINID', '~', text(oldest))
+  redis.call('XTRIM', P .. 'events', 'MAXLEN', '~', events_kept)
+end
+local function forget_traces(names)
+  for _, call in ipairs(names) do
+    redis.call('DEL', P .. 't:' .. call, P .. 'l:' .. call)
+    redis.call('ZREM', P .. 'traces', call)
+  end
+end
+forget_traces(redis.call('ZRANGEBYSCORE', P .. 'traces', '-inf', now, 'LIMIT', 0, most))
+local too_many = math.min(redis.call('ZCARD', P .. 'traces') - traces_kept, most)
+if too_many > 0 then forget_traces(redis.call('ZRANGE', P .. 'traces', 0, too_many - 1)) end
+
+local next_at = math.huge
+for _, key in ipairs({ due, P .. 'traces' }) do
+  next_at = math.min(next_at, tonumber(redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')[2] or math.huge))
+end
+next_at = next_at < math.huge and string.format('%.17g', next_at) or ''
 if is_more or #members == most then next_at = string.format('%.6f', now) end
 return { 'OK', calls, sessions, moved, next_at }

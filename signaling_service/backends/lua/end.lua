@@ -8,9 +8,11 @@ local user, device_id = split(device)
 if tonumber(found[2]) > 0 or tonumber(found[3]) > 0 or tonumber(found[4]) > 0 then
   redis.call('DEL', unheard)
 end
-for _, entry in ipairs(redis.call('LRANGE', P .. 'm:' .. device, 0, -1)) do
-  local _, kind = header(entry)
+for i, entry in ipairs(redis.call('LRANGE', P .. 'm:' .. device, 0, -1)) do
+  local bucket, kind, _, stamp = header(entry)
   if kind == 'ended' then redis.call('RPUSH', unheard, entry) end
+  local seq = text(tonumber(found[3]) + i)
+  if bucket ~= '' then note(bucket, { table.concat({ 'x', stamp, device, kind, seq, '' }, ' ') }) end
 end
 if redis.call('EXISTS', unheard) == 1 then
   redis.call('ZADD', P .. 'due', forget_at, 'q ' .. device)

@@ -2,7 +2,7 @@
 --
 --   d:<device>   hash: a session. s session, f fence, id, k of its last attach, n node while
 --                connected, r received, t top, a acked, at attached, act active, x expires,
---                over, g agent; for each bucket of the mailbox m <bucket> messages, b <bucket> bytes
+--                over (k: by a service), g agent; for each bucket of the mailbox m <bucket> messages, b <bucket> bytes
 --   m:<device>   list: the mailbox, the entry of seq a + 1 first: "stamp bucket kind deadline\n" and
 --                the response; the stamp is when it came there, which tells it from any other
 --   q:<device>   list: entries of ends that an old session has not heard
@@ -15,6 +15,13 @@
 --   n:<node>     set: the devices with a stream there
 --   hints:<node> list: what its streams should know
 --   b:<bucket>   string: "tokens at", a token bucket; gone once it is full
+--   calls        sorted set: calls by when they began; i:<user> the same of one user
+--   events       stream: e bytes of an event; or c whether connected, d <device>, t when
+--   t:<call>     list: its trace, the first records; l:<call> the last ones
+--                "s stamp user device kind state reason error" a step, "a stamp user device kind
+--                seq when" what was acknowledged, "x stamp user device kind seq " what never will be
+--   traces       sorted set: calls that have a trace, by when it is forgotten
+--   x:<device>   string: when its tokens were revoked
 --   last         the highest fence
 --   sync         written where a replica has to have what another connection wrote
 --
@@ -28,6 +35,8 @@ local MICROS = TIME[1] * 1000000 + TIME[2]
 local TAKEOVER = 2 -- s; after so long somebody else does what a node has begun
 local MAX_HINTS = 10000 -- a node that reads none is dead, or reads everything anew
 local MAX_HINT = 4096 -- bytes; what is longer is read from the mailbox
+local FIRST_KEPT, LAST_KEPT = 200, 300 -- records of a trace
+local EVENT_MEMORY = 3600 -- s; for a consumer to come back
 
 local at = 0
 local function take()
@@ -52,7 +61,8 @@ local function split(device)
   return string.sub(device, 1, space - 1), string.sub(device, space + 1)
 end
 
--- m seq session: its mailbox has grown; f fence 0: a stream below counts no more; r: read anew
+-- m seq session: its mailbox has grown; f fence 0: a stream below counts no more, k: likewise, as
+-- a service wants it; r: read anew
 -- what is behind an m is the entry, with its stamp alone if it is too long
 local function hint(node, op, numbers, device, entry)
   local key = P .. 'hints:' .. node
@@ -90,16 +100,34 @@ local function calls_of(device)
   return calls
 end
 
--- whether a stream counts: OK, FENCED, or LOST when the engine has forgotten what it was told
+-- whether a stream counts: OK, FENCED, REVOKED if a service has ended it, or LOST when the engine
+-- has forgotten what it was told
 local function standing(fence, is_over, asked)
   if not fence or tonumber(fence) < asked then return 'LOST' end
-  if tonumber(fence) > asked or is_over then return 'FENCED' end
+  if tonumber(fence) > asked then return 'FENCED' end
+  if is_over then return is_over == 'k' and 'REVOKED' or 'FENCED' end
   return 'OK'
 end
 
--- bucket, kind, and where the body begins
+-- bucket, kind, where the body begins, and the stamp
 local function header(entry)
-  return string.match(entry, '^[^ ]* ([^ ]*) ([^ ]*) [^\n]*\n()')
+  local stamp, bucket, kind, body = string.match(entry, '^([^ ]*) ([^ ]*) ([^ ]*) [^\n]*\n()')
+  return bucket, kind, body, stamp
+end
+
+-- keep records in the trace of a call, if it has one or may have one
+local function note(call, records, may_begin)
+  local key = P .. 't:' .. call
+  local length = redis.call('LLEN', key)
+  if length == 0 and not may_begin then return end
+  if length + #records > FIRST_KEPT then key = P .. 'l:' .. call end
+  redis.call('RPUSH', key, unpack(records))
+  if length + #records > FIRST_KEPT then redis.call('LTRIM', key, -LAST_KEPT, -1) end
+end
+
+-- the event that a device has a stream, or none any more
+local function announce(device, is_connected, now)
+  redis.call('XADD', P .. 'events', '*', 'c', is_connected, 'd', device, 't', now)
 end
 
 -- whether the engine has all of a mailbox that a node knows to have been there
@@ -114,11 +142,15 @@ local function acknowledge(device, acked, seq)
   if seq <= acked then return end
   local mailbox, session = P .. 'm:' .. device, P .. 'd:' .. device
   local count = seq - acked
-  local messages, bytes = {}, {}
-  for _, entry in ipairs(redis.call('LRANGE', mailbox, 0, count - 1)) do
-    local bucket, _, body = header(entry)
+  local messages, bytes, traced = {}, {}, {}
+  local acked_at = text(MICROS)
+  for i, entry in ipairs(redis.call('LRANGE', mailbox, 0, count - 1)) do
+    local bucket, kind, body, stamp = header(entry)
     messages[bucket] = (messages[bucket] or 0) + 1
     bytes[bucket] = (bytes[bucket] or 0) + #entry - body + 1
+    traced[bucket] = traced[bucket] or {}
+    traced[bucket][messages[bucket]] = table.concat(
+      { 'a', stamp, device, kind, text(acked + i), acked_at }, ' ')
   end
   redis.call('LTRIM', mailbox, count, -1)
   for bucket, number in pairs(messages) do
@@ -127,6 +159,9 @@ local function acknowledge(device, acked, seq)
     else
       redis.call('HINCRBY', session, 'b ' .. bucket, -bytes[bucket])
     end
+  end
+  for bucket, records in pairs(traced) do
+    if bucket ~= '' then note(bucket, records) end
   end
   redis.call('HSET', session, 'a', seq)
 end
@@ -140,6 +175,7 @@ local function disconnect(device, now, window, takeover)
     redis.call('SREM', P .. 'n:' .. node, device)
     redis.call('HSET', session, 'x', now + window)
     redis.call('ZADD', P .. 'due', now + window, 's ' .. device)
+    announce(device, 0, now)
     touch((split(device)))
   end
   local calls = calls_of(device)
@@ -150,16 +186,17 @@ local function disconnect(device, now, window, takeover)
 end
 
 -- a session is over: from now on its stream counts no more, and its node hears of it unless it is
--- the one that asks; returns the session and its calls
-local function void(device, now, node)
+-- the one that asks; returns the session and its calls. A service may want it so: 'k'
+local function void(device, now, node, how)
   local session = P .. 'd:' .. device
   local found = redis.call('HMGET', session, 's', 'f', 'n')
-  redis.call('HSET', session, 'over', 1)
+  redis.call('HSET', session, 'over', how or 1)
   if found[3] then
+    announce(device, 0, now)
     redis.call('HDEL', session, 'n')
     redis.call('SREM', P .. 'n:' .. found[3], device)
     if found[3] ~= node then
-      hint(found[3], 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '')
+      hint(found[3], how or 'f', text(tonumber(found[2]) + 1) .. ' 0', device, '')
     end
     touch((split(device)))
   end

@@ -14,6 +14,7 @@ for i = 1, take_number() do
     verdict = 'LOST'
     void(device, tonumber(now), node)
   elseif verdict == 'OK' and found[4] ~= node then
+    if not found[4] then announce(device, 1, now) end
     redis.call('HSET', session, 'n', node, 'at', now)
     redis.call('HDEL', session, 'x')
     redis.call('SADD', P .. 'n:' .. node, device)

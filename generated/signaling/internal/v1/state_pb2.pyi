@@ -87,6 +87,9 @@ class Call(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
     DEADLINE_FIELD_NUMBER: _builtins.int
+    ANSWERED_AT_FIELD_NUMBER: _builtins.int
+    CONNECTED_AT_FIELD_NUMBER: _builtins.int
+    ENDED_AT_FIELD_NUMBER: _builtins.int
     state: _signaling_pb2.CallState.ValueType
     """Where it stands."""
     created_at: _builtins.float
@@ -101,6 +104,12 @@ class Call(_message.Message):
     """When it rings out."""
     deadline: _builtins.float
     """When the clock drives it next."""
+    answered_at: _builtins.float
+    """When a device answered."""
+    connected_at: _builtins.float
+    """When media flowed first."""
+    ended_at: _builtins.float
+    """When it ended."""
     @_builtins.property
     def caller(self) -> Global___Side:
         """The side that made the first offer."""
@@ -146,12 +155,26 @@ class Call(_message.Message):
         quality: Global___Quality | None = ...,
         ended: _signaling_pb2.CallEnded | None = ...,
         deadline: _builtins.float = ...,
+        answered_at: _builtins.float | None = ...,
+        connected_at: _builtins.float | None = ...,
+        ended_at: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["callee", b"callee", "caller", b"caller", "ended", b"ended", "negotiation", b"negotiation", "offer", b"offer", "quality", b"quality"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at", "_connected_at", b"_connected_at", "_ended_at", b"_ended_at", "answered_at", b"answered_at", "callee", b"callee", "caller", b"caller", "connected_at", b"connected_at", "ended", b"ended", "ended_at", b"ended_at", "negotiation", b"negotiation", "offer", b"offer", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["callee", b"callee", "callee_user_id", b"callee_user_id", "caller", b"caller", "created_at", b"created_at", "deadline", b"deadline", "ended", b"ended", "is_barred", b"is_barred", "legs", b"legs", "negotiation", b"negotiation", "offer", b"offer", "offer_digest", b"offer_digest", "quality", b"quality", "ring_deadline", b"ring_deadline", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at", "_connected_at", b"_connected_at", "_ended_at", b"_ended_at", "answered_at", b"answered_at", "callee", b"callee", "callee_user_id", b"callee_user_id", "caller", b"caller", "connected_at", b"connected_at", "created_at", b"created_at", "deadline", b"deadline", "ended", b"ended", "ended_at", b"ended_at", "is_barred", b"is_barred", "legs", b"legs", "negotiation", b"negotiation", "offer", b"offer", "offer_digest", b"offer_digest", "quality", b"quality", "ring_deadline", b"ring_deadline", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__answered_at: _TypeAlias = _typing.Literal["answered_at"]  # noqa: Y015
+    _WhichOneofArgType__answered_at: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at"]  # noqa: Y015
+    _WhichOneofReturnType__connected_at: _TypeAlias = _typing.Literal["connected_at"]  # noqa: Y015
+    _WhichOneofArgType__connected_at: _TypeAlias = _typing.Literal["_connected_at", b"_connected_at"]  # noqa: Y015
+    _WhichOneofReturnType__ended_at: _TypeAlias = _typing.Literal["ended_at"]  # noqa: Y015
+    _WhichOneofArgType__ended_at: _TypeAlias = _typing.Literal["_ended_at", b"_ended_at"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__answered_at) -> _WhichOneofReturnType__answered_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__connected_at) -> _WhichOneofReturnType__connected_at | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ended_at) -> _WhichOneofReturnType__ended_at | None: ...
 
 Global___Call: _TypeAlias = Call  # noqa: Y015
 

@@ -1,0 +1,12 @@
+-- The next events behind a cursor, or CURSOR if it is lost. ARGV: cursor, "" for the newest; how
+-- many. Returns the cursor, and events.
+local cursor, most = take(), take_number()
+local events = P .. 'events'
+if cursor == '' then
+  local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
+  -- an event that says nothing, where there is none: every cursor is of one
+  return { 'OK', newest and newest[1] or redis.call('XADD', events, '*', 'e', ''), {} }
+end
+-- one that is there has all behind it: what is dropped are the oldest
+if #redis.call('XRANGE', events, cursor, cursor) == 0 then return { 'CURSOR' } end
+return { 'OK', cursor, redis.call('XRANGE', events, '(' .. cursor, '+', 'COUNT', most) }

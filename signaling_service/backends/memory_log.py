@@ -1,0 +1,182 @@
+"""What the embedded backend keeps for services, all of it bounded: events, traces, revocations."""
+
+import secrets
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from signaling.v1 import calls_pb2 as calls
+
+from signaling_service.backends.archive import EVENT_MEMORY
+from signaling_service.backends.traces import (
+    FIRST_KEPT,
+    LAST_KEPT,
+    TRACE_MEMORY,
+    Delivered,
+    Kept,
+    Record,
+)
+from signaling_service.core.errors import CursorLostError
+from signaling_service.core.mailbox import Entry
+from signaling_service.core.model import Device, State, Traced
+from signaling_service.core.news import MICROS
+
+LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
+
+
+class EventLog:
+    """The events of the last hour, at most `limit` of them; the newest is never dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._name = secrets.token_hex(LOG_BYTES)
+        self._events: dict[int, tuple[float, bytes]] = {}  # by number, from 1
+        self._oldest = 1
+        self._newest = 0
+        self._wakes: set[Callable[[], None]] = set()
+
+    def append(self, events: Iterable[calls.SignalingEvent], now: float) -> None:
+        """Events happen; whoever watches is woken."""
+        for event in events:
+            self._newest += 1
+            self._events[self._newest] = now, event.SerializeToString()
+        while self._oldest < self._newest and self._is_too_much(now):
+            del self._events[self._oldest]
+            self._oldest += 1
+        for wake in self._wakes:
+            wake()
+
+    def newest(self) -> str:
+        """The cursor of the newest event."""
+        return f"{self._name}-{self._newest}"
+
+    def behind(self, cursor: str, limit: int) -> Sequence[calls.SignalingEvent]:
+        """The next events behind a cursor.
+
+        Raises:
+            CursorLostError: it is of another log, or of an event that was dropped.
+        """
+        name, _, number = cursor.rpartition("-")
+        after = int(number) if number.isdecimal() else -1
+        if name != self._name or not self._oldest - (self._oldest == 1) <= after <= self._newest:
+            raise CursorLostError
+        return [self._event(n) for n in range(after + 1, min(after + limit, self._newest) + 1)]
+
+    @contextmanager
+    def watching(self, wake: Callable[[], None]) -> Iterator[None]:
+        """See `Archive.watching`."""
+        self._wakes.add(wake)
+        try:
+            yield
+        finally:
+            self._wakes.discard(wake)
+
+    def _event(self, number: int) -> calls.SignalingEvent:
+        event = calls.SignalingEvent.FromString(self._events[number][1])
+        event.cursor = f"{self._name}-{number}"
+        return event
+
+    def _is_too_much(self, now: float) -> bool:
+        happened_at, _ = self._events[self._oldest]
+        return len(self._events) > self._limit or happened_at < now - EVENT_MEMORY
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is kept of one call: how it came about, and how it went on."""
+
+    first: list[Record] = field(default_factory=list)
+    last: deque[Record] = field(default_factory=lambda: deque(maxlen=LAST_KEPT))
+    ended_at: float | None = None
+
+    def add(self, record: Record) -> None:
+        """Keep a record."""
+        (self.first if len(self.first) < FIRST_KEPT else self.last).append(record)
+
+
+class Traces:
+    """The traces of live calls and of those that ended within the hour, at most `limit`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._live: dict[str, Trace] = {}
+        self._ended: dict[str, Trace] = {}  # in the order of their ends
+
+    def took(self, call_id: str, stamp: int, steps: Iterable[Traced], now: float) -> None:
+        """A step was taken."""
+        trace = self._find(call_id)
+        if trace is None:
+            self._make_room(now)
+            trace = self._live[call_id] = Trace()
+        for step in steps:
+            trace.add(Kept(stamp, step))
+            if step.state is State.ENDED and trace.ended_at is None:
+                trace.ended_at = now
+                self._ended[call_id] = self._live.pop(call_id)
+
+    def acked(self, device: Device, entries: Iterable[Entry], now: float) -> None:
+        """A device has acknowledged these."""
+        acked_at = round(now * MICROS)
+        for seq, call_id, kind, _, _, stamp in entries:
+            if trace := self._find(call_id):
+                trace.add(Delivered(stamp, device, kind, seq, acked_at))
+
+    def dropped(self, device: Device, entries: Iterable[Entry]) -> None:
+        """These were never acknowledged, and never will be."""
+        for seq, call_id, kind, _, _, stamp in entries:
+            if trace := self._find(call_id):
+                trace.add(Delivered(stamp, device, kind, seq, is_dropped=True))
+
+    def of(self, call_id: str, now: float) -> Trace | None:
+        """The trace of a call, until an hour after its end."""
+        trace = self._find(call_id)
+        return None if trace is None or _is_over(trace, now) else trace
+
+    def _find(self, call_id: str) -> Trace | None:
+        return self._live.get(call_id) or self._ended.get(call_id)
+
+    def _make_room(self, now: float) -> None:
+        """Drop what is too old; of too many, those first that ended first."""
+        while self._ended:
+            call_id, trace = next(iter(self._ended.items()))
+            if not self._is_full and not _is_over(trace, now):
+                return
+            del self._ended[call_id]
+        while self._is_full:
+            del self._live[next(iter(self._live))]
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._live) + len(self._ended) >= self._limit
+
+
+def _is_over(trace: Trace, now: float) -> bool:
+    return trace.ended_at is not None and trace.ended_at + TRACE_MEMORY <= now
+
+
+class Revocations:
+    """When tokens of a device were revoked last, and which of its streams that ended."""
+
+    def __init__(self, memory: float) -> None:
+        self._memory = memory
+        self._revoked: dict[Device, tuple[float, int]] = {}  # the oldest first
+
+    def revoke(self, device: Device, now: float, fence: int) -> None:
+        """Tokens issued before now are no good, nor are streams up to a fence."""
+        while self._revoked:
+            oldest, (revoked_at, _) = next(iter(self._revoked.items()))
+            if revoked_at + self._memory > now:
+                break
+            del self._revoked[oldest]
+        self._revoked.pop(device, None)
+        self._revoked[device] = now, fence
+
+    def revoked_at(self, device: Device) -> float:
+        """When that was; 0 for never."""
+        return self._revoked.get(device, (0.0, 0))[0]
+
+    def ended(self, device: Device, fence: int) -> bool:
+        """Whether a stream was ended by it."""
+        return fence <= self._revoked.get(device, (0.0, 0))[1]
