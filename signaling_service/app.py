@@ -28,12 +28,15 @@ from signaling_service.policy.base import CallPolicy
 from signaling_service.policy.choosing import choose
 from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
+from signaling_service.transport.call_servicer import CallServicer
+from signaling_service.transport.door import Door
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
 from signaling_service.transport.tls import Certificates
+from signaling_service.transport.watching import Watchers
 from signaling_service.transport.writes import WriteWatch
 
 STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
@@ -64,9 +67,14 @@ class App:
         service = Service(
             self._registry, clock, rules, pacing, ice, self._authenticator, self._writes
         )
-        servicer = SignalingServicer(service, self._streams, settings.limits.request_metadata_bytes)
+        door = Door(self._authenticator, settings.limits.request_metadata_bytes)
+        archive = self._backend.archive
+        self._watchers = Watchers(archive, clock)
         self._server = Server(
-            servicer,
+            (
+                SignalingServicer(service, self._streams, door),
+                CallServicer(self._registry, archive, self._watchers, door),
+            ),
             settings.limits,
             reflect=settings.reflects,
             share_port=settings.workers > 1,
@@ -130,6 +138,7 @@ class App:
         traceback: TracebackType | None,
     ) -> None:
         self._streams.end_all()
+        self._watchers.end_all()
         await self._server.stop(STOP_GRACE)
         await self._registry.close()
         await self._backend.close()
@@ -157,6 +166,7 @@ class App:
         log.info("draining", streams=len(self._streams), deadline=deadline)
         self._server.turn_away()
         self._streams.drain(deadline)
+        self._watchers.end_all()
         empty = asyncio.create_task(self._streams.wait_empty())
         over = asyncio.create_task(sleep(self._clock, deadline))
         await asyncio.wait([empty, over], return_when=asyncio.FIRST_COMPLETED)
@@ -205,10 +215,10 @@ def _keys(where: str, clock: Clock) -> KeySource:
         raise SettingError("jwt_keys", str(error)) from error
 
 
-Door = grpc.ServerCredentials | None
+Tls = grpc.ServerCredentials | None
 
 
-def _doors(settings: Settings) -> tuple[Door, Door]:
+def _doors(settings: Settings) -> tuple[Tls, Tls]:
     """TLS of the public address, and of the one for services."""
     cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
     if cert is None or key is None:

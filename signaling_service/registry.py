@@ -1,7 +1,8 @@
 """The call registry: the only writer of calls. It carries requests to them, and fires deadlines."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
+from math import isfinite
 from typing import Final
 
 import structlog
@@ -20,7 +21,7 @@ from signaling_service.backends.base import (
     StreamId,
     Visit,
 )
-from signaling_service.clock import Clock, Timer, sleep
+from signaling_service.clock import Clock, sleep
 from signaling_service.connection import Connection
 from signaling_service.core.buckets import Rate
 from signaling_service.core.call import handle
@@ -31,15 +32,15 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Directory, Event, Outcome
+from signaling_service.core.model import Call, Device, Directory, Event, Outcome
 from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
+from signaling_service.deadlines import Deadlines
 from signaling_service.deciding import answered, error_of, keep, refuse, users_of
 from signaling_service.policy.base import EVERYBODY, CallPolicy, verdict_on
 from signaling_service.snapshots import snapshot_of
 from signaling_service.turns import Turns
 
-SWEEP_RETRY: Final = 1.0  # s; the backend may be back
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
 AT_ONCE: Final = 8  # streams that come, and that go: thousands would hold up everybody's calls
@@ -70,27 +71,18 @@ class CallRegistry:
         self._clock = clock
         self._rules = rules
         self._observe = observe
-        self._timer: Timer | None = None
-        self._timer_at = float("inf")
-        self._is_due = asyncio.Event()
-        self._sweeper: asyncio.Task[None] | None = None
+        self._deadlines = Deadlines(backend, clock, self._fire)
         self._leaving: set[asyncio.Task[None]] = set()
         self._comings = Turns(AT_ONCE, COMING_PATIENCE)
         self._goings = Turns(AT_ONCE)
 
     def start(self) -> None:
         """Begin to fire deadlines."""
-        self._sweeper = asyncio.create_task(self._sweep())
-        if self._backend.sweep_interval is not None:
-            self._is_due.set()
+        self._deadlines.start()
 
     async def close(self) -> None:
         """Fire no more deadlines; let the streams that are leaving be lost first."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            await asyncio.wait([self._sweeper])
+        await self._deadlines.close()
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=LEAVE_TIMEOUT)
         for task in self._leaving:
@@ -199,6 +191,21 @@ class CallRegistry:
         """
         return await self._backend.read(stream, after)
 
+    async def end_call(self, call_id: str, text: str | None) -> Call | None:
+        """End a call as another service wants it; returns it as it ended, None for no call."""
+        request = pb.ConnectRequest(hangup=pb.Hangup(text=text))
+        return (await self._step(call_id, Event("terminate", request=request))).outcome.call
+
+    async def disconnect_device(self, device: Device) -> None:
+        """End the session of a device, and let tokens issued to it before now be no good."""
+        over = await self._backend.revoke(device)
+        if over is not None:
+            await self._end_session(over)
+
+    async def is_revoked(self, device: Device, issued_at: float) -> bool:
+        """Whether a token that was issued then is no good any more; what is no token always is."""
+        return isfinite(issued_at) and issued_at < await self._backend.revoked_at(device)
+
     async def take(self, bucket: str, rate: Rate) -> float:
         """Take a token of a bucket that all nodes share; returns how many are left.
 
@@ -225,7 +232,7 @@ class CallRegistry:
             try:
                 async with self._goings:
                     calls = await self._backend.detach(stream)
-                    self._remind(self._clock.now() + self._rules.resume_window)
+                    self._deadlines.remind(self._clock.now() + self._rules.resume_window)
                     await self._tell_calls(Moved(stream, is_connected=False, calls=calls))
             except BackendAwayError:
                 await sleep(self._clock, LEAVE_RETRY)
@@ -267,7 +274,7 @@ class CallRegistry:
         for call_id in over.calls:
             await self._step(call_id, Event("gone", over.device, over.session))
         await self._backend.end(over)
-        self._remind(self._clock.now() + self._rules.ended_memory)  # what it left unheard
+        self._deadlines.remind(self._clock.now() + self._rules.ended_memory)  # what it left unheard
         log.info("session_ended", user_id=over.device.user_id, device_id=over.device.device_id)
 
     async def _step(self, call_id: str, event: Event, guard: StreamId | None = None) -> Applied:
@@ -278,7 +285,7 @@ class CallRegistry:
         applied = await self._backend.apply(step)
         self._observe(applied.before, applied.outcome.call, self._clock.now())
         if applied.outcome.call is not None:
-            self._remind(applied.outcome.call.deadline)
+            self._deadlines.remind(applied.outcome.call.deadline)
         await self._follow(step.call_id, applied)
         return applied
 
@@ -292,47 +299,11 @@ class CallRegistry:
 
         return decide
 
-    def _remind(self, when: float) -> None:
-        """See to it that the sweep runs at `when`."""
-        if when >= self._timer_at:
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = when
-        self._timer = self._clock.call_later(max(when - self._clock.now(), 0), self._is_due.set)
-
-    async def _sweep(self) -> None:
+    async def _fire(self, due: Due) -> None:
         """Fire what is due. Late or twice does no harm: a step looks at the time itself."""
-        while True:
-            await self._is_due.wait()
-            self._is_due.clear()
-            self._timer_at = float("inf")
-            due = await self._due()
-            for call_id in due.calls:
-                await self._fire(self._step(call_id, Event("deadline")))
-            for over in due.sessions:
-                await self._fire(self._end_session(over))
-            for moved in due.moved:
-                await self._fire(self._tell_calls(moved))
-            if due.next_at is not None:
-                self._remind(due.next_at)
-            if self._backend.sweep_interval is not None:
-                self._remind(self._clock.now() + self._backend.sweep_interval)
-
-    async def _due(self) -> Due:
-        try:
-            return await self._backend.due()
-        except BackendAwayError:
-            return Due((), (), self._clock.now() + SWEEP_RETRY)
-        except Exception:
-            log.exception("sweep_failed")
-            return Due((), (), self._clock.now() + SWEEP_RETRY)
-
-    async def _fire(self, work: Coroutine[None, None, object]) -> None:
-        """Do one thing that is due; what goes wrong with it keeps nothing else waiting."""
-        try:
-            await work
-        except BackendAwayError:
-            log.debug("sweep_interrupted")  # it is still due
-        except Exception:
-            log.exception("sweep_failed")
+        for call_id in due.calls:
+            await self._deadlines.attempt(self._step(call_id, Event("deadline")))
+        for over in due.sessions:
+            await self._deadlines.attempt(self._end_session(over))
+        for moved in due.moved:
+            await self._deadlines.attempt(self._tell_calls(moved))

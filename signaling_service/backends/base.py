@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.backends.archive import Archive
 from signaling_service.core.buckets import Rate
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Outcome
@@ -122,6 +123,10 @@ class Backend(Protocol):
     @property
     def sweep_interval(self) -> float | None:
         """How often to ask `due` whatever was last said, in seconds: other nodes may be dead."""
+
+    @property
+    def archive(self) -> Archive:
+        """What it can tell other services."""
 
     async def start(self, tell_health: Callable[[bool], None], /) -> None:
         """Begin, before anything else is asked.

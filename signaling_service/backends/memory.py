@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.backends.archive import Archive
 from signaling_service.backends.base import (
     Applied,
     Attached,
@@ -53,7 +54,7 @@ class MemoryBackend:
         self._traces = Traces(rules.traces_kept)
         self._revocations = Revocations(rules.revocation_memory)
         self._stamp = 0  # of the last step
-        self.archive = MemoryArchive(clock, self._records, self._log, self._traces)
+        self.archive: Archive = MemoryArchive(clock, self._records, self._log, self._traces)
 
     def held(self) -> Mapping[str, int]:
         """How many calls, users and departed devices there are; for any thread."""

@@ -39,7 +39,7 @@ async def admit(
     if delay := service.pacing.wait(device, kind):
         await sleep(service.clock, delay)
     if kind == "refresh":
-        return await credentials.renew(request.refresh.access_token)
+        return await credentials.renew(request.refresh.access_token, service.registry.is_revoked)
     return None
 
 

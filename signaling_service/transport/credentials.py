@@ -1,6 +1,6 @@
 """The credentials of one stream: they run out, and are renewed in the stream."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from signaling_service.auth.authenticator import Authenticator
@@ -11,12 +11,20 @@ from signaling_service.auth.identity import (
     KeysAwayError,
 )
 from signaling_service.clock import Clock, Timer
-from signaling_service.core.errors import NotAllowedError, RefusedError, UnavailableError
+from signaling_service.core.errors import (
+    BackendAwayError,
+    NotAllowedError,
+    RefusedError,
+    UnavailableError,
+)
+from signaling_service.core.model import Device
 from signaling_service.transport import errors
 from signaling_service.transport.errors import StreamEndedError
 
 EXPIRY_GRACE: Final = 30.0  # s; for the answer to a refresh to be on its way
 LONGEST_TIMER: Final = 7 * 24 * 3600.0  # s; event loops can't wait for ever
+
+IsRevoked = Callable[[Device, float], Awaitable[bool]]  # of a device, a token issued then
 
 
 class Credentials:
@@ -57,7 +65,7 @@ class Credentials:
         else:
             self._timer = self._clock.call_later(min(left, LONGEST_TIMER), self._look)
 
-    async def renew(self, token: str) -> RefusedError | None:
+    async def renew(self, token: str, is_revoked: IsRevoked) -> RefusedError | None:
         """Take a new token; returns why not, if it is not good: the old one counts on.
 
         Raises:
@@ -71,6 +79,11 @@ class Credentials:
             return UnavailableError("refresh.access_token: cannot be checked", retry_after=1.0)
         if (identity.device, identity.role) != (self.identity.device, self.identity.role):
             raise StreamEndedError(errors.OTHER_IDENTITY)
+        try:
+            if await is_revoked(identity.device, identity.issued_at):
+                return NotAllowedError("refresh.access_token: was revoked")
+        except BackendAwayError:
+            return UnavailableError("refresh.access_token: cannot be checked", retry_after=1.0)
         self.identity = identity
         self._look()
         return None

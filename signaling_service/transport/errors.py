@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from google.protobuf.message import Message
 from grpc import StatusCode
 
 from signaling_service.auth.identity import BadCredentialsError
@@ -23,10 +24,14 @@ from signaling_service.core.rules import Limits
 
 
 class Status(NamedTuple):
-    """A gRPC status and its text, the same for everybody."""
+    """A gRPC status and its text, the same for everybody.
+
+    `details` are messages of `google.rpc` that say it to a program.
+    """
 
     code: StatusCode
     text: str
+    details: tuple[Message, ...] = ()
 
 
 class StreamEndedError(SignalingError):

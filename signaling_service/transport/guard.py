@@ -10,9 +10,12 @@ from typing import Any, Final, TypeAlias
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
 
 from signaling_service.transport import errors
 from signaling_service.transport.errors import Status, StreamEndedError
+
+RICH_STATUS: Final = "grpc-status-details-bin"  # where clients look for a google.rpc.Status
 
 log = structlog.get_logger()
 
@@ -40,6 +43,16 @@ async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]])
     if status is not None:
         context.set_code(status.code)
         context.set_details(status.text)
+        if status.details:
+            context.set_trailing_metadata(_rich(status))
+
+
+def _rich(status: Status) -> tuple[tuple[str, bytes], ...]:
+    """A status as `google.rpc.Status`, in the metadata that clients look for it in."""
+    rich = status_pb2.Status(code=status.code.value[0], message=status.text)
+    for detail in status.details:
+        rich.details.add().Pack(detail)
+    return ((RICH_STATUS, rich.SerializeToString()),)
 
 
 class Guard(grpc.aio.ServerInterceptor):

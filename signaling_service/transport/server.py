@@ -1,7 +1,7 @@
 """The gRPC server: its options, health and reflection."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import grpc
 from grpc_health.v1 import health_pb2
@@ -9,14 +9,22 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
 from signaling_service.limits import LimitSettings
+from signaling_service.transport.call_servicer import CALL_SERVICE
 from signaling_service.transport.descriptors import descriptors_left
 from signaling_service.transport.guard import Guard
 from signaling_service.transport.health import NOT_SERVING, SERVING, Health
-from signaling_service.transport.servicer import SERVICE, SignalingServicer
+from signaling_service.transport.servicer import SERVICE
 
 HANDSHAKE_TIMEOUT: Final = 5.0  # s; a silent TCP connection is no device
 PENDING_REQUESTS: Final = 20_000  # as many devices may come at once, when a node has died
 HEALTH: Final = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+
+class Servicer(Protocol):
+    """Serves one service."""
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """Its methods."""
 
 
 def options(limits: LimitSettings, *, share_port: bool = False) -> Sequence[tuple[str, int]]:
@@ -58,7 +66,7 @@ class Server:
 
     def __init__(
         self,
-        servicer: SignalingServicer,
+        servicers: Sequence[Servicer],
         limits: LimitSettings,
         *,
         reflect: bool,
@@ -68,10 +76,10 @@ class Server:
         self._server = grpc.aio.server(interceptors=(Guard(),), options=chosen)
         self._health = Health()
         self._is_ready = True
-        self._server.add_generic_rpc_handlers((servicer.handlers(),))
+        self._server.add_generic_rpc_handlers([each.handlers() for each in servicers])
         add_HealthServicer_to_server(self._health, self._server)
         if reflect:
-            names = (SERVICE, HEALTH, reflection.SERVICE_NAME)
+            names = (SERVICE, CALL_SERVICE, HEALTH, reflection.SERVICE_NAME)
             reflection.enable_server_reflection(names, self._server)
 
     async def start(self) -> None:
@@ -101,7 +109,8 @@ class Server:
     def tell_ready(self, is_ready: bool) -> None:  # noqa: FBT001 - a state
         """Tell load balancers whether requests can be served; the process is alive either way."""
         self._is_ready = is_ready
-        self._health.tell(SERVICE, SERVING if is_ready else NOT_SERVING)
+        for service in (SERVICE, CALL_SERVICE):
+            self._health.tell(service, SERVING if is_ready else NOT_SERVING)
 
     def turn_away(self) -> None:
         """Tell load balancers to send nobody."""

@@ -13,11 +13,12 @@ import grpc
 from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.auth.authenticator import Visitor
-from signaling_service.auth.identity import BadCredentialsError, Identity, KeysAwayError, Role
+from signaling_service.auth.identity import Identity, Role
+from signaling_service.core.errors import BackendAwayError
 from signaling_service.transport import errors
 from signaling_service.transport.admission import admit_stream
 from signaling_service.transport.credentials import Credentials
+from signaling_service.transport.door import Door
 from signaling_service.transport.errors import Status, StreamEndedError
 from signaling_service.transport.guard import guard
 from signaling_service.transport.service import Service
@@ -25,7 +26,6 @@ from signaling_service.transport.stream import Stream
 from signaling_service.transport.streams import Streams
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["SignalingService"].full_name
-METADATA_ENTRY_BYTES: Final = 32  # what HTTP/2 reckons for each entry (RFC 9113 §6.5.2)
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -36,13 +36,13 @@ class SignalingServicer:
     Args:
         service: what its streams work with.
         streams: where they are kept while they are open.
-        metadata_bytes: of one request, at most.
+        door: where everybody comes in.
     """
 
-    def __init__(self, service: Service, streams: Streams, metadata_bytes: int) -> None:
+    def __init__(self, service: Service, streams: Streams, door: Door) -> None:
         self._service = service
         self._streams = streams
-        self._metadata_bytes = metadata_bytes
+        self._door = door
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The methods, as `grpc.aio.Server.add_generic_rpc_handlers` takes them."""
@@ -61,7 +61,8 @@ class SignalingServicer:
         servers: list[pb.IceServer] = []
 
         async def get() -> None:
-            await self._identify(self._visitor(context))
+            identity = await self._door.identify(self._door.visitor(context))
+            await self._check_revoked(identity)
             try:
                 pb.GetIceServersRequest.FromString(request)
             except DecodeError:
@@ -72,8 +73,8 @@ class SignalingServicer:
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
     async def _connect(self, context: Context) -> Status | None:
-        visitor = self._visitor(context)
-        identity = await self._identify(visitor)
+        visitor = self._door.visitor(context)
+        identity = await self._door.identify(visitor)
         if identity.role is not Role.DEVICE:
             return errors.NO_DEVICE
         if self._streams.is_draining:
@@ -92,20 +93,10 @@ class SignalingServicer:
         finally:
             self._streams.remove(stream)
 
-    def _visitor(self, context: Context) -> Visitor:
-        """Who is at the door, before anything of it is believed."""
-        metadata = tuple(context.invocation_metadata() or ())
-        # a client that never acknowledges our SETTINGS gets past gRPC's own limit
-        size = sum(len(key) + len(value) + METADATA_ENTRY_BYTES for key, value in metadata)
-        if size > self._metadata_bytes:
-            raise StreamEndedError(errors.metadata_too_large(self._metadata_bytes))
-        names = context.auth_context().get("x509_subject_alternative_name", ())
-        return Visitor(metadata, context.peer(), [name.decode(errors="replace") for name in names])
-
-    async def _identify(self, visitor: Visitor) -> Identity:
+    async def _check_revoked(self, identity: Identity) -> None:
+        """See that what somebody comes in with was not revoked; a hello sees to it itself."""
         try:
-            return await self._service.authenticator.identify(visitor)
-        except BadCredentialsError as bad:
-            raise StreamEndedError(errors.unauthenticated(bad)) from None
-        except KeysAwayError:
-            raise StreamEndedError(errors.KEYS_AWAY) from None
+            if await self._service.registry.is_revoked(identity.device, identity.issued_at):
+                raise StreamEndedError(errors.REVOKED)
+        except BackendAwayError:
+            raise StreamEndedError(errors.BACKEND_AWAY) from None

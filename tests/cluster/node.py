@@ -122,7 +122,7 @@ class NodeRegistry(CallRegistry):
 
     def sweep(self) -> None:
         """Look at what is due, as every node does each second."""
-        self._is_due.set()
+        vars(self._deadlines)["_is_due"].set()
 
 
 class Node:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service import registry
+from signaling_service import deadlines, registry
 from signaling_service.backends import link, redis
 from signaling_service.backends.location import Location
 from signaling_service.backends.membership import Membership
@@ -187,7 +187,7 @@ def test_promises_hold_on_two_nodes(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "handle", machine.observer.handle)
         patch.setattr(redis, "forward", machine.observer.forward)
-        for module in (registry, link):
+        for module in (registry, deadlines, link):
             patch.setattr(module, "log", machine.observer.journal)
         patch.setattr(link, "_inspect", _see_nothing)  # takes longer than all the rest
         find = partialmethod(Location.find, socket_connect_timeout=PATIENCE)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from signaling_service import registry
+from signaling_service import deadlines, registry
 from signaling_service.backends import memory
 from tests.core.machine import Devices
 from tests.core.observer import EVERY_VISIT, Visit, table
@@ -19,7 +19,8 @@ def visits() -> dict[Visit, int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "handle", Devices.observer.handle)
         patch.setattr(memory, "forward", Devices.observer.forward)
-        patch.setattr(registry, "log", Devices.observer.journal)
+        for module in (registry, deadlines):
+            patch.setattr(module, "log", Devices.observer.journal)
         run_state_machine_as_test(Devices, settings=settings(stateful_step_count=60))
     return Devices.observer.visits
 

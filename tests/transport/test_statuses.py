@@ -15,6 +15,7 @@ from signaling_service.backends.base import Applied, Step
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.rules import Rules
 from signaling_service.limits import LimitSettings
+from signaling_service.transport.door import Door
 from signaling_service.transport.server import Server
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
@@ -162,8 +163,9 @@ async def broken_address(clock: ManualClock) -> AsyncIterator[str]:
     """Where a service listens whose backend has a bug."""
     limits = LimitSettings()
     service = a_service(clock, limits, BrokenBackend(clock, Rules()))
-    servicer = SignalingServicer(service, Streams(clock, service.ice), 8192)
-    server = Server(servicer, limits, reflect=False)
+    door = Door(service.authenticator, 8192)
+    servicer = SignalingServicer(service, Streams(clock, service.ice), door)
+    server = Server([servicer], limits, reflect=False)
     address = server.add_port("127.0.0.1:0", None)
     await server.start()
     yield address

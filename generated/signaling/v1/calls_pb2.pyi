@@ -240,7 +240,7 @@ class EndCallRequest(_message.Message):
     call_id: _builtins.str
     """The call."""
     text: _builtins.str
-    """What its devices are told, at most 256 bytes."""
+    """What its devices are told, at most 1,024 bytes."""
     def __init__(
         self,
         *,
@@ -464,8 +464,8 @@ class GetCallTraceResponse(_message.Message):
     ENTRIES_FIELD_NUMBER: _builtins.int
     TRUNCATED_FIELD_NUMBER: _builtins.int
     truncated: _builtins.bool
-    """Whether there was more: of a long call the first 200 entries are kept, and
-    the last 800.
+    """Whether there was more: of a long call the first 200 steps and messages are
+    kept, and the last 300.
     """
     @_builtins.property
     def entries(self) -> _containers.RepeatedCompositeFieldContainer[Global___CallTraceEntry]:
@@ -1115,8 +1115,8 @@ class CallTraceEntry(_message.Message):
 
     @_builtins.property
     def sender(self) -> _signaling_pb2.Device:
-        """The device that did it. None: the service, for a timer, a session that is
-        over, or another service.
+        """The device that did it, or whose session it is about. None: the service,
+        for a timer or for another service.
         """
 
     @_builtins.property
