@@ -27,7 +27,7 @@ LOG_BYTES: Final = 4  # random ones that tell this log from one of another proce
 
 
 class EventLog:
-    """The events of the last hour, at most `limit` of them; the newest is never dropped."""
+    """The events of the last hour, at most `limit` of them; the newest stays, whatever its age."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -56,11 +56,11 @@ class EventLog:
         """The next events behind a cursor.
 
         Raises:
-            CursorLostError: it is of another log, or of an event that was dropped.
+            CursorLostError: it is of another log, or what was behind it was dropped.
         """
         name, _, number = cursor.rpartition("-")
         after = int(number) if number.isdecimal() else -1
-        if name != self._name or not self._oldest - (self._oldest == 1) <= after <= self._newest:
+        if name != self._name or not self._oldest - 1 <= after <= self._newest:
             raise CursorLostError
         return [self._event(n) for n in range(after + 1, min(after + limit, self._newest) + 1)]
 

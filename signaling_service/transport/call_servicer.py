@@ -20,7 +20,7 @@ from signaling_service.snapshots import call_of, session_of
 from signaling_service.transport import errors
 from signaling_service.transport.door import Context, Door
 from signaling_service.transport.errors import StreamEndedError
-from signaling_service.transport.guard import guard
+from signaling_service.transport.guard import Handler, guard
 from signaling_service.transport.pages import page_of
 from signaling_service.transport.rich import NO_SERVICE, invalid, no_call
 from signaling_service.transport.watching import Watchers
@@ -54,7 +54,7 @@ class CallServicer:
 
     def handlers(self) -> grpc.GenericRpcHandler:
         """The methods, as `grpc.aio.Server.add_generic_rpc_handlers` takes them."""
-        methods = {
+        methods: dict[str, Any] = {
             "GetCall": self._unary(calls_pb2.GetCallRequest, self._get_call),
             "ListCalls": self._unary(calls_pb2.ListCallsRequest, self._list_calls),
             "EndCall": self._unary(calls_pb2.EndCallRequest, self._end_call),
@@ -67,7 +67,7 @@ class CallServicer:
 
     def _unary(
         self, kind: type[Asked], answer: Callable[[Asked, Identity], Awaitable[Message]]
-    ) -> grpc.RpcMethodHandler[Any, Any]:
+    ) -> Handler:
         """A method with one answer."""
 
         async def serve(data: bytes, context: Context) -> bytes:

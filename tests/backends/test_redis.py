@@ -15,7 +15,7 @@ from tests.shared import cell_at
 from tests.valkey import Cluster, Sentinels, Valkey, tls_in_front_of
 
 # what a cell keeps while a node lives: the highest fence, and the node
-AT_REST = frozenset({b"last", b"nodes", b"events"})
+AT_REST = frozenset({b"last", b"nodes", b"events", b"dropped"})
 
 
 class RedisCell:

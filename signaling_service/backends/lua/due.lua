@@ -58,11 +58,16 @@ for _, member in ipairs(members) do
   end
 end
 -- what services may ask for is forgotten
-local newest = redis.call('XREVRANGE', P .. 'events', '+', '-', 'COUNT', 1)[1]
+local events = P .. 'events'
+local newest = redis.call('XREVRANGE', events, '+', '-', 'COUNT', 1)[1]
 if newest then -- it stays, so that whoever has read it can go on
   local oldest = math.min((REAL - EVENT_MEMORY) * 1000, tonumber(string.match(newest[1], '^%d+')))
-  redis.call('XTRIM', P .. 'events', 'MINID', '~', text(oldest))
-  redis.call('XTRIM', P .. 'events', 'MAXLEN', '~', events_kept)
+  local last = redis.call('XREVRANGE', events, '(' .. text(oldest) .. '-0', '-', 'COUNT', 1)[1]
+  if last then
+    redis.call('XTRIM', events, 'MINID', text(oldest))
+    redis.call('SET', P .. 'dropped', last[1])
+  end
+  redis.call('XTRIM', events, 'MAXLEN', '~', events_kept)
 end
 local function forget_traces(names)
   for _, call in ipairs(names) do

@@ -7,6 +7,7 @@ if cursor == '' then
   -- an event that says nothing, where there is none: every cursor is of one
   return { 'OK', newest and newest[1] or redis.call('XADD', events, '*', 'e', ''), {} }
 end
--- one that is there has all behind it: what is dropped are the oldest
-if #redis.call('XRANGE', events, cursor, cursor) == 0 then return { 'CURSOR' } end
+-- one that is there has all behind it, and so has the last that was dropped: the oldest go first
+local is_there = #redis.call('XRANGE', events, cursor, cursor) == 1
+if not is_there and redis.call('GET', P .. 'dropped') ~= cursor then return { 'CURSOR' } end
 return { 'OK', cursor, redis.call('XRANGE', events, '(' .. cursor, '+', 'COUNT', most) }

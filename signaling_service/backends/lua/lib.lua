@@ -17,6 +17,7 @@
 --   b:<bucket>   string: "tokens at", a token bucket; gone once it is full
 --   calls        sorted set: calls by when they began; i:<user> the same of one user
 --   events       stream: e bytes of an event; or c whether connected, d <device>, t when
+--   dropped      string: the last event that was too old
 --   t:<call>     list: its trace, the first records; l:<call> the last ones
 --                "s stamp user device kind state reason error" a step, "a stamp user device kind
 --                seq when" what was acknowledged, "x stamp user device kind seq " what never will be
