@@ -14,7 +14,7 @@ from signaling_service.core.news import timestamp
 from signaling_service.core.requests import is_valid_id
 from signaling_service.transport import errors
 from signaling_service.transport.errors import StreamEndedError
-from signaling_service.transport.rich import failure, invalid
+from signaling_service.transport.rich import Reason, failure, invalid
 
 MAX_WATCHERS: Final = 100  # of a node; each reads the log by itself
 EVENTS_AT_ONCE: Final = 100  # what a slow reader holds at most
@@ -56,7 +56,7 @@ class Watchers:
         _check(request)
         if len(self._wakes) >= MAX_WATCHERS:
             text = f"a node has at most {MAX_WATCHERS} watchers"
-            raise failure(StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHERS", text)
+            raise failure(StatusCode.RESOURCE_EXHAUSTED, Reason.TOO_MANY_WATCHERS, text)
         wake = asyncio.Event()
         self._wakes.add(wake)
         try:
@@ -64,7 +64,7 @@ class Watchers:
                 await self._follow(request, wake, begin, send)
         except CursorLostError:
             text = "cursor: is of more than an hour ago, or of a log that was lost"
-            raise failure(StatusCode.OUT_OF_RANGE, "CURSOR_LOST", text) from None
+            raise failure(StatusCode.OUT_OF_RANGE, Reason.CURSOR_LOST, text) from None
         finally:
             self._wakes.discard(wake)
 

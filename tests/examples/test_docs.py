@@ -17,11 +17,19 @@ from signaling_service.app import App
 from signaling_service.cli import app as cli
 from signaling_service.client import Timing
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings
+from signaling_service.transport.rich import Reason
 
 from .test_minimal_client import CALL, SDP, Device, running
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ("README.md", "CHANGELOG.md", "ARCHITECTURE.md", "SECURITY.md", "docs/clients.md")
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    "ARCHITECTURE.md",
+    "SECURITY.md",
+    "docs/clients.md",
+    "docs/services.md",
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INCLUDED = re.compile(
     r"<!-- (examples/\w+\.py) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
@@ -126,7 +134,7 @@ def is_ringing(event: pb.ConnectResponse) -> bool:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_names_exist(document: str) -> None:
     """Capitals are the protocol's or gRPC's; fields, options and variables are there too."""
-    capitals = enum_names() | {code.name for code in StatusCode} | OTHER_CAPITALS
+    capitals = enum_names() | {code.name for code in StatusCode} | set(Reason) | OTHER_CAPITALS
     variables = {variable for variable, _ in options().values()}
     variables |= {LIMIT_PREFIX + name.upper() for name in LimitSettings.model_fields}
     messages = pb.DESCRIPTOR.message_types_by_name

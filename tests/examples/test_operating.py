@@ -146,7 +146,7 @@ def test_keys_are_those_of_the_scripts() -> None:
     }
 
     assert named <= set(listed)
-    assert named == {"c", "d", "due", "h", "m", "n", "q", "u"}
+    assert named == {"b", "c", "d", "due", "h", "i", "l", "m", "n", "q", "t", "u", "x"}
 
 
 def test_urls_are_understood() -> None:

@@ -163,6 +163,7 @@ async def test_reflection(alice: User) -> None:
     """A person at grpcurl needs no proto file."""
     assert await services(alice.address) == {
         "signaling.v1.SignalingService",
+        "signaling.v1.CallService",
         "grpc.health.v1.Health",
         "grpc.reflection.v1alpha.ServerReflection",
     }

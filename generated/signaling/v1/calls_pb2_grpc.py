@@ -30,8 +30,8 @@ class CallServiceStub:
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 
@@ -83,8 +83,8 @@ class CallServiceServicer:
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 
@@ -200,8 +200,8 @@ class CallService:
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 

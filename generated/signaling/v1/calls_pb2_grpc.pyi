@@ -33,8 +33,8 @@ class CallServiceStub:
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 
@@ -80,8 +80,8 @@ class CallServiceAsyncStub(CallServiceStub):
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 
@@ -123,8 +123,8 @@ class CallServiceServicer(metaclass=_abc_1.ABCMeta):
     answers for all nodes.
 
     An error has a `google.rpc.ErrorInfo` (domain `signaling.v1`) in its
-    `google.rpc.Status`: `CALL_NOT_FOUND`, `DEVICE_NOT_FOUND`, `INVALID_FIELD`,
-    `CURSOR_LOST`, `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
+    `google.rpc.Status`: `CALL_NOT_FOUND`, `INVALID_FIELD`, `CURSOR_LOST`,
+    `TOO_MANY_WATCHERS`, `NOT_A_SERVICE`. Of an invalid field a
     `google.rpc.BadRequest` names it and says what is wrong.
     """
 

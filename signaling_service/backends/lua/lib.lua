@@ -15,10 +15,12 @@
 --   n:<node>     set: the devices with a stream there
 --   hints:<node> list: what its streams should know
 --   b:<bucket>   string: "tokens at", a token bucket; gone once it is full
---   calls        sorted set: calls by when they began; i:<user> the same of one user
+--   calls        sorted set: calls by when they began
+--   i:<user>     sorted set: the same, of one user
 --   events       stream: e bytes of an event; or c whether connected, d <device>, t when
 --   dropped      string: the last event that was too old
---   t:<call>     list: its trace, the first records; l:<call> the last ones
+--   t:<call>     list: its trace, the first records
+--   l:<call>     list: the last ones; a record is
 --                "s stamp user device kind state reason error" a step, "a stamp user device kind
 --                seq when" what was acknowledged, "x stamp user device kind seq " what never will be
 --   traces       sorted set: calls that have a trace, by when it is forgotten
