@@ -224,8 +224,7 @@ class MemoryBackend:
         return self._stamp
 
     def _acknowledge(self, device: Device, session: Session, ack: int) -> None:
-        acked = session.mailbox.ack(ack)
-        if acked:
+        if acked := session.mailbox.ack(ack):
             self._traces.acked(device, acked, self._clock.now())
 
     def _announce(self, device: Device, *, is_connected: bool) -> None:
@@ -284,7 +283,7 @@ class MemoryBackend:
             device = delivery.device
             session = self._records.users[device.user_id].sessions[device.device_id]
             bucket = ERRORS if kind == "error" else response.call_id
-            session.mailbox.append(Entry(0, bucket, kind, body, delivery.ring_deadline, stamp))
+            session.mailbox.append(bucket, kind, body, delivery.ring_deadline, stamp)
             if bucket != ERRORS and session.mailbox.is_over(bucket, self._rules.limits):
                 full.append(device)
             if session.wake is not None:

@@ -64,7 +64,7 @@ class MemoryArchive:
         if trace is None:
             return None
         is_truncated = len(trace.last) == LAST_KEPT
-        return told([*trace.first, *trace.last], self._pending(call_id), is_truncated=is_truncated)
+        return told(trace.records(), self._pending(call_id), is_truncated=is_truncated)
 
     async def newest(self) -> str:
         """See `Archive.newest`."""

@@ -26,6 +26,9 @@ from signaling_service.core.news import MICROS
 LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
 
 
+_Bare = tuple[int, Device, str, int, int | None, bool]  # a Delivered
+
+
 class EventLog:
     """The events of the last hour, at most `limit` of them; the newest stays, whatever its age."""
 
@@ -87,13 +90,21 @@ class EventLog:
 class Trace:
     """What is kept of one call: how it came about, and how it went on."""
 
-    first: list[Record] = field(default_factory=list)
-    last: deque[Record] = field(default_factory=lambda: deque(maxlen=LAST_KEPT))
+    # what was delivered is kept bare: there is one for every message
+    first: list[Kept | _Bare] = field(default_factory=list)
+    last: deque[Kept | _Bare] = field(default_factory=lambda: deque(maxlen=LAST_KEPT))
     ended_at: float | None = None
 
-    def add(self, record: Record) -> None:
+    def add(self, record: Kept | _Bare) -> None:
         """Keep a record."""
         (self.first if len(self.first) < FIRST_KEPT else self.last).append(record)
+
+    def records(self) -> list[Record]:
+        """All that is kept."""
+        return [
+            each if isinstance(each, Kept) else Delivered(*each)
+            for each in (*self.first, *self.last)
+        ]
 
 
 class Traces:
@@ -121,13 +132,13 @@ class Traces:
         acked_at = round(now * MICROS)
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := self._find(call_id):
-                trace.add(Delivered(stamp, device, kind, seq, acked_at))
+                trace.add((stamp, device, kind, seq, acked_at, False))
 
     def dropped(self, device: Device, entries: Iterable[Entry]) -> None:
         """These were never acknowledged, and never will be."""
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := self._find(call_id):
-                trace.add(Delivered(stamp, device, kind, seq, is_dropped=True))
+                trace.add((stamp, device, kind, seq, None, True))
 
     def of(self, call_id: str, now: float) -> Trace | None:
         """The trace of a call, until an hour after its end."""

@@ -38,12 +38,14 @@ class Mailbox:
         self._entries: list[Entry] = []  # seq acked + 1 … top
         self._load: dict[str, tuple[int, int]] = {}  # bucket: messages, bytes
 
-    def append(self, letter: Entry) -> None:
-        """Queue a message under the next seq, whatever its own."""
+    def append(
+        self, bucket: str, kind: str, body: bytes, ring_deadline: float | None, stamp: int = 0
+    ) -> None:
+        """Queue a message under the next seq."""
         self.top += 1
-        self._entries.append(Entry._make((self.top, *letter[1:])))
-        messages, size = self._load.get(letter.bucket, (0, 0))
-        self._load[letter.bucket] = messages + 1, size + len(letter.body)
+        self._entries.append(Entry(self.top, bucket, kind, body, ring_deadline, stamp))
+        messages, size = self._load.get(bucket, (0, 0))
+        self._load[bucket] = messages + 1, size + len(body)
 
     def is_over(self, bucket: str, limits: Limits) -> bool:
         """Whether more of a bucket is unacknowledged than may be."""

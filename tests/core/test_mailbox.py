@@ -15,7 +15,7 @@ def a_mailbox(*bodies: bytes, bucket: str = CALL_ID) -> Mailbox:
     """A mailbox with these messages in it."""
     mailbox = Mailbox()
     for body in bodies:
-        mailbox.append(Entry(0, bucket, "app_message", body, None))
+        mailbox.append(bucket, "app_message", body, None)
     return mailbox
 
 
@@ -27,8 +27,8 @@ def bodies(mailbox: Mailbox, after: int = 0) -> list[bytes]:
 def test_messages_are_numbered_from_one() -> None:
     """Without a gap, in order."""
     mailbox = Mailbox()
-    mailbox.append(Entry(0, CALL_ID, "offer", b"one", 60.0))
-    mailbox.append(Entry(0, ERRORS, "error", b"two", None))
+    mailbox.append(CALL_ID, "offer", b"one", 60.0)
+    mailbox.append(ERRORS, "error", b"two", None)
 
     assert mailbox.after(0) == [
         Entry(1, CALL_ID, "offer", b"one", 60.0),
@@ -60,7 +60,7 @@ def test_ack_drops_everything_up_to_it() -> None:
     mailbox = a_mailbox(b"1", b"2", b"3")
 
     mailbox.ack(2)
-    mailbox.append(Entry(0, CALL_ID, "app_message", b"4", None))
+    mailbox.append(CALL_ID, "app_message", b"4", None)
 
     assert [(entry.seq, entry.body) for entry in mailbox.after(0)] == [(3, b"3"), (4, b"4")]
     assert mailbox.acked == 2
@@ -114,7 +114,7 @@ def test_ack_makes_room() -> None:
 
     assert not mailbox.is_over(CALL_ID, LIMITS)
     mailbox.ack(2)
-    mailbox.append(Entry(0, CALL_ID, "app_message", b"x" * 100, None))
+    mailbox.append(CALL_ID, "app_message", b"x" * 100, None)
     assert not mailbox.is_over(CALL_ID, LIMITS)
 
 
@@ -124,8 +124,8 @@ def test_endings_are_those_not_acknowledged() -> None:
     for call_id in ("one", "two", "three"):
         ended = pb.CallEnded(reason=pb.END_REASON_HANGUP, text=call_id)
         body = pb.ConnectResponse(call_id=call_id, ended=ended).SerializeToString()
-        mailbox.append(Entry(0, call_id, "ended", body, None))
-        mailbox.append(Entry(0, call_id, "progress", b"", None))
+        mailbox.append(call_id, "ended", body, None)
+        mailbox.append(call_id, "progress", b"", None)
     mailbox.ack(1)
 
     assert list(mailbox.endings()) == [

@@ -13,7 +13,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.call import handle
 from signaling_service.core.errors import AckTooHighError, RefusedError
-from signaling_service.core.mailbox import Entry, Mailbox
+from signaling_service.core.mailbox import Mailbox
 from signaling_service.core.model import Call, Device, Event, State, Verdict
 from signaling_service.core.relaying import forward
 from signaling_service.core.requests import check
@@ -187,7 +187,7 @@ class Story:
         if to in self._here:  # else nobody is there to hear it
             kind = str(response.WhichOneof("payload"))
             body = response.SerializeToString()
-            self._mailboxes[to].append(Entry(0, call_id, kind, body, None))
+            self._mailboxes[to].append(call_id, kind, body, None)
 
     def _look_into(self, device: Device, call_id: str) -> None:
         """What is there is in order; who leaves too much of it has stopped listening."""
