@@ -164,6 +164,17 @@ def writes(
         *_held(before, after),
         *_counted(_index(before, after)),
         *_counted(_letter(*each) for each in mail),
+        *_told(before, outcome, now),
+    ]
+
+
+def _told(before: Call | None, outcome: Outcome, now: float) -> list[Argument]:
+    """What other services hear of a step, or may ask for: of most messages nothing."""
+    after = outcome.call
+    if after is not None and before is not None and not outcome.traced:
+        return [0]
+    return [
+        1,
         *_counted(_lists(before, after)),
         _traced_until(before, after, now),
         len(outcome.traced),

@@ -146,14 +146,14 @@ local function acknowledge(device, acked, seq)
   local mailbox, session = P .. 'm:' .. device, P .. 'd:' .. device
   local count = seq - acked
   local messages, bytes, traced = {}, {}, {}
-  local acked_at = text(MICROS)
+  local acked_at = ' ' .. text(MICROS)
   for i, entry in ipairs(redis.call('LRANGE', mailbox, 0, count - 1)) do
     local bucket, kind, body, stamp = header(entry)
     messages[bucket] = (messages[bucket] or 0) + 1
     bytes[bucket] = (bytes[bucket] or 0) + #entry - body + 1
     traced[bucket] = traced[bucket] or {}
-    traced[bucket][messages[bucket]] = table.concat(
-      { 'a', stamp, device, kind, text(acked + i), acked_at }, ' ')
+    traced[bucket][messages[bucket]] =
+      'a ' .. stamp .. ' ' .. device .. ' ' .. kind .. ' ' .. acked + i .. acked_at
   end
   redis.call('LTRIM', mailbox, count, -1)
   for bucket, number in pairs(messages) do

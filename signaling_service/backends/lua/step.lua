@@ -118,20 +118,22 @@ for i = 1, take_number() do -- device, bucket, bytes of the body, entry
 end
 
 -- what other services hear, and may ask for
-for _ = 1, take_number() do -- list of calls, when the call began: "" where it is forgotten
-  local list, began_at = take(), take()
-  if began_at == '' then
-    redis.call('ZREM', P .. list, call)
-  else
-    redis.call('ZADD', P .. list, began_at, call)
+if take() == '1' then
+  for _ = 1, take_number() do -- list of calls, when the call began: "" where it is forgotten
+    local list, began_at = take(), take()
+    if began_at == '' then
+      redis.call('ZREM', P .. list, call)
+    else
+      redis.call('ZADD', P .. list, began_at, call)
+    end
   end
+  local until_then = take() -- "" where that stays as it is
+  local records = {}
+  for i = 1, take_number() do records[i] = 's ' .. text(MICROS) .. ' ' .. take() end
+  if #records > 0 then note(call, records, until_then ~= '') end
+  if until_then ~= '' then redis.call('ZADD', P .. 'traces', until_then, call) end
+  for _ = 1, take_number() do redis.call('XADD', P .. 'events', '*', 'e', take()) end
 end
-local until_then = take() -- "" where that stays as it is
-local records = {}
-for i = 1, take_number() do records[i] = 's ' .. text(MICROS) .. ' ' .. take() end
-if #records > 0 then note(call, records, until_then ~= '') end
-if until_then ~= '' then redis.call('ZADD', P .. 'traces', until_then, call) end
-for _ = 1, take_number() do redis.call('XADD', P .. 'events', '*', 'e', take()) end
 
 if sender ~= '' then
   if seq > received then redis.call('HSET', session, 'r', seq) end
