@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
@@ -85,7 +85,10 @@ class RedisArchive:
             _, found = await self._link.run("events", cursor, limit)
         except AnswerError:
             raise CursorLostError from None
-        return [_event(*each) for each in found]
+        return [
+            event_of(each, dict(zip(fields[::2], fields[1::2], strict=True)))
+            for each, fields in found
+        ]
 
     @contextmanager
     def watching(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -139,13 +142,12 @@ def _device(user_id: str, found: Sequence[Any]) -> KnownDevice:
     )
 
 
-def _event(cursor: bytes, fields: Sequence[bytes]) -> calls_pb2.SignalingEvent:
-    """An event, as the engine keeps it."""
-    named = dict(zip(fields[::2], fields[1::2], strict=True))
-    if b"e" in named:
-        event = calls_pb2.SignalingEvent.FromString(named[b"e"])
+def event_of(cursor: bytes, fields: Mapping[bytes, bytes]) -> calls_pb2.SignalingEvent:
+    """An event, as the engine keeps it: see `lua/lib.lua`."""
+    if b"e" in fields:
+        event = calls_pb2.SignalingEvent.FromString(fields[b"e"])
     else:
-        now, is_connected = float(named[b"t"]), named[b"c"] == b"1"
-        event = presence_event(device_of(named[b"d"]), now, is_connected=is_connected)
+        now, is_connected = float(fields[b"t"]), fields[b"c"] == b"1"
+        event = presence_event(device_of(fields[b"d"]), now, is_connected=is_connected)
     event.cursor = cursor.decode()
     return event

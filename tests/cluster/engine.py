@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from redis import Redis
+from signaling.v1 import calls_pb2
 
 from signaling_service.backends.location import Location
+from signaling_service.backends.redis_archive import event_of
 from signaling_service.backends.views import key_of, known_call
 from signaling_service.core.model import Call, Device
 from tests.cluster.node import Node, Traffic
@@ -52,6 +54,11 @@ class Engine:
     def is_heard(self, node: Node) -> bool:
         """Whether a node has heard every hint."""
         return self._run(("EXISTS", f"hints:{node.backend.name}")) == [0]
+
+    def events(self) -> list[calls_pb2.SignalingEvent]:
+        """All that other services were told."""
+        (entries,) = self._run(("XRANGE", "events", "-", "+"))
+        return [event_of(cursor, fields) for cursor, fields in entries]
 
     def leftovers(self, *nodes: Node) -> list[str]:
         """The keys that are left, and the nodes that are not among these."""

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any, Final, NoReturn, TypeVar
 
 import pytest
+from signaling.v1 import calls_pb2
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Step, StreamId, Visit
@@ -279,6 +280,10 @@ class Cluster:
     def call(self, call_id: str) -> Call | None:
         """See `Service`."""
         return self._engine.call(call_id)
+
+    def events(self) -> Sequence[calls_pb2.SignalingEvent]:
+        """See `Service`."""
+        return self._engine.events()
 
     def leftovers(self) -> list[str]:
         """See `Service`."""

@@ -24,6 +24,7 @@ from tests.core.names import ALICE, ALICES_PHONE, MALLORY, PHONE, TABLET
 from tests.core.observer import Observer
 from tests.core.service import Embedded, Service
 from tests.core.simulation import Simulation
+from tests.core.told import check_events
 
 DEVICES = [ALICE, ALICES_PHONE, PHONE, TABLET, MALLORY]
 LIVE = (State.RINGING, *ANSWERED_STATES)
@@ -77,6 +78,7 @@ class People(RuleBasedStateMachine):
             self.check_rest()
             self.world.leave()
             assert self.world.service.leftovers() == []
+            check_events(self.world.service.events(), self.world.apps.values())
         finally:
             self.world.service.close()
 

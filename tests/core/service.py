@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 import pytest
+from signaling.v1 import calls_pb2
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Step, StreamId, Visit
@@ -19,6 +20,8 @@ from tests.clock import ManualClock
 from tests.core.observer import Observer
 
 T = TypeVar("T")
+
+EVERYTHING: Final = 1_000_000  # events
 
 Asked = tuple[StreamId, pb.ConnectRequest]
 
@@ -65,6 +68,9 @@ class Service(Protocol):
     def advance(self, seconds: float) -> None:
         """Let time pass, and whatever it brings happen when it is due."""
 
+    def events(self) -> Sequence[calls_pb2.SignalingEvent]:
+        """All that other services were told."""
+
     def leftovers(self) -> list[str]:
         """What it holds; empty once all is forgotten."""
 
@@ -87,6 +93,7 @@ class Embedded:
         )
         self._loop = asyncio.new_event_loop()
         self._run(self._start())
+        self._begins = self._run(self._backend.archive.newest())
 
     def connect(self, device: Device, request: pb.ConnectRequest) -> Connection:
         """See `Service`."""
@@ -130,6 +137,10 @@ class Embedded:
             for _ in range(3):  # the sweeper wakes, sweeps, and sets its next timer
                 self._loop.call_soon(self._loop.stop)
                 self._loop.run_forever()
+
+    def events(self) -> Sequence[calls_pb2.SignalingEvent]:
+        """See `Service`."""
+        return self._run(self._backend.archive.events(self._begins, EVERYTHING))
 
     def leftovers(self) -> list[str]:
         """See `Service`."""

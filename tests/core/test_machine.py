@@ -1,5 +1,6 @@
 """Whatever devices do, in whatever order: the promises hold, and every row is visited."""
 
+import math
 from collections.abc import Callable
 from functools import cache
 
@@ -8,7 +9,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from signaling_service import deadlines, registry
-from signaling_service.backends import memory
+from signaling_service.backends import memory, memory_log
 from tests.core.machine import Devices
 from tests.core.observer import EVERY_VISIT, Visit, table
 
@@ -19,6 +20,7 @@ def visits() -> dict[Visit, int]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(registry, "handle", Devices.observer.handle)
         patch.setattr(memory, "forward", Devices.observer.forward)
+        patch.setattr(memory_log, "EVENT_MEMORY", math.inf)  # all are looked at, at the end
         for module in (registry, deadlines):
             patch.setattr(module, "log", Devices.observer.journal)
         run_state_machine_as_test(Devices, settings=settings(stateful_step_count=60))
