@@ -6,7 +6,7 @@ from rich.console import Console
 from signaling.v1 import signaling_pb2 as pb
 
 from examples.aiortc_peer import Message, Peer
-from examples.ladder import Ladder
+from examples.ladder import LiveLadder
 
 SERVICE: Final = "service"
 STYLES: Final = {
@@ -33,7 +33,7 @@ class Screen:
     """
 
     def __init__(self, console: Console, *names: str) -> None:
-        self.ladder = Ladder(console, [names[0], SERVICE, *names[1:]])
+        self.ladder = LiveLadder(console, [names[0], SERVICE, *names[1:]])
 
     def show(self, peer: Peer, message: Message) -> None:
         """Draw a message: a peer's `observe`."""
