@@ -65,7 +65,7 @@ class Dialer:
         media = Media()
         call = client.call(user_id, media.description(), **options)
         telling = Telling(self._terminal.screen, call)
-        telling.say("calling", f"{wording.safe(user_id)}, call {call.call_id}", {})
+        telling.say("calling", f"{wording.safe(user_id)}, call {call.call_id}", {"user": user_id})
 
         def tell(event: CallEvent) -> None:
             telling.event(event)

@@ -34,12 +34,12 @@ class Screen:
             self.out.file.write(json.dumps(fields) + "\n")
             self.out.file.flush()
         elif shown is not None:
-            self.out.print(shown, soft_wrap=isinstance(shown, str))
+            self.out.print(shown, soft_wrap=isinstance(shown, str | Text))
 
     def say(self, shown: RenderableType) -> None:
         """Show what is for people alone."""
         if not self.is_json:
-            self.out.print(shown, soft_wrap=isinstance(shown, str))
+            self.out.print(shown, soft_wrap=isinstance(shown, str | Text))
 
     def note(self, text: str) -> None:
         """Say something beside, on stderr."""

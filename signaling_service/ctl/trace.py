@@ -124,19 +124,18 @@ class _Story:
 
 
 def summary(entries: Sequence[calls_pb.CallTraceEntry]) -> Text:
-    """How the call stands, and how well its devices listened."""
+    """How the call stands, and what of its messages was acknowledged."""
     seconds = wording.moment(entries[-1].time) - wording.moment(entries[0].time)
     state = wording.word(pb.CallState, entries[-1].state)
     reasons = [wording.word(pb.EndReason, each.reason) for each in entries if each.reason]
     deliveries = [each for entry in entries for each in entry.deliveries]
     acked = [wording.seconds(each.acked_after) for each in deliveries if _is_acked(each)]
-    words = [" ".join([state, *reasons[-1:], "after", wording.span(seconds)])]
+    words = " ".join([state, *reasons[-1:], "after", wording.span(seconds)])
     if acked:
-        slowest = wording.span(max(acked))
-        words.append(f"{len(acked)} messages acknowledged, the slowest after {slowest}")
+        words += f"; {len(acked)} acknowledged within {wording.span(max(acked))}"
     if unacked := len(deliveries) - len(acked):
-        words.append(f"{unacked} not")
-    return Text(", ".join(words), "bold")
+        words += f"{', ' if acked else '; '}{unacked} not"
+    return Text(words, "bold")
 
 
 def _devices(entries: Sequence[calls_pb.CallTraceEntry]) -> list[str]:

@@ -9,8 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from signaling.v1 import signaling_pb2 as pb
 
-MINUTE: Final = 60
-HOUR: Final = 60 * MINUTE
+MINUTE: Final = 60  # s; and an hour has as many minutes
 WORD_BEGIN: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
@@ -45,9 +44,10 @@ def span(seconds: float) -> str:
         return f"{seconds * 1000:.0f} ms"
     if round(seconds, 1) < MINUTE:
         return f"{seconds:.1f} s"
-    if seconds < HOUR:
-        return f"{seconds // MINUTE:.0f}m {seconds % MINUTE:02.0f}s"
-    return f"{seconds // HOUR:.0f}h {seconds % HOUR // MINUTE:02.0f}m"
+    minutes, rest = divmod(round(seconds), MINUTE)
+    if minutes < MINUTE:
+        return f"{minutes}m {rest:02d}s"
+    return f"{minutes // MINUTE}h {minutes % MINUTE:02d}m"
 
 
 def seconds(length: Duration) -> float:
