@@ -24,6 +24,7 @@ STATE_STYLES: Final = {
     pb.CALL_STATE_RECONNECTING: "bold yellow",
     pb.CALL_STATE_ENDED: "dim",
 }
+UUID_WIDTH: Final = 36  # so that it can be copied
 PAGE: Final = 1000  # calls; the service gives no more at a time
 
 CallId = Annotated[str, typer.Argument(metavar="CALL", help="The call's id.", show_default=False)]
@@ -85,10 +86,10 @@ async def _pages(
 
 
 def _table() -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
-    table.add_column("CALL", overflow="fold", min_width=36)  # a UUID, to be copied
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold", pad_edge=False)
+    table.add_column("CALL", overflow="fold", width=UUID_WIDTH)
     table.add_column("STATE", no_wrap=True)
-    table.add_column("AGE", no_wrap=True, justify="right")
+    table.add_column("AGE", width=wording.SPAN_WIDTH, justify="right")
     table.add_column("FROM → TO", overflow="fold")
     return table
 

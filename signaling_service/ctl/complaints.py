@@ -31,6 +31,7 @@ MEANINGS: Final = {
     grpc.StatusCode.UNIMPLEMENTED: (BROKEN, "unknown there", "is it the service, and not too old?"),
 }
 NO_CONNECTION: Final = ("failed to connect to all addresses", "errors resolving", "recvmsg")
+HUNG_UPS: Final = ("Socket closed", "Connection reset by peer (104)")
 HANDSHAKES: Final = ("Tls handshake", "Ssl handshake", "Handshake read failed")
 
 
@@ -70,6 +71,9 @@ def unavailable(text: str, target: str) -> Complaint:
         return Complaint(
             BROKEN, f"no TLS with {target}", text.rpartition("last error: ")[2], advice
         )
+    if text.endswith(HUNG_UPS):
+        advice = "does it want TLS (--tls), or a certificate (--cert)?"
+        return Complaint(BROKEN, f"{target} hangs up", advice)
     if any(sign in text for sign in NO_CONNECTION):
         reason = text.rpartition(": ")[2].strip("[]")
         advice = "is the service running? --target says where, --tls and --plaintext how"

@@ -48,8 +48,8 @@ def _table() -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     table.add_column("DEVICE", overflow="fold")
     table.add_column("STREAM", no_wrap=True)
-    table.add_column("SINCE", no_wrap=True, justify="right")
-    table.add_column("ACTIVE", no_wrap=True, justify="right")
+    table.add_column("SINCE", width=wording.SPAN_WIDTH, justify="right")
+    table.add_column("ACTIVE", width=wording.SPAN_WIDTH, justify="right")
     table.add_column("AGENT", overflow="fold")
     table.add_column("LABELS", overflow="fold")
     return table

@@ -15,7 +15,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.ctl import wording
 from signaling_service.ctl.command import Terminal
-from signaling_service.ctl.complaints import DONE, of_rpc
+from signaling_service.ctl.complaints import DONE
 from signaling_service.ctl.screen import Screen
 
 MIN_BACKOFF: Final = 0.5  # s; the first wait is drawn from 0 to this, doubled by every failure
@@ -97,9 +97,9 @@ class Watch:
             except grpc.aio.AioRpcError as error:
                 if error.code() not in DROPS or not self._has_begun:
                     raise
-                await self._pause(str(of_rpc(error, self._terminal.connection.target)))
+                await self._pause(error.details() or error.code().name)
             else:
-                await self._pause("the stream has ended")
+                await self._pause("it has ended")
 
     async def _stream(self) -> AsyncIterator[calls_pb.SignalingEvent]:
         async with self._terminal.connection.calls() as stub:
@@ -122,7 +122,7 @@ class Watch:
     async def _pause(self, reason: str) -> None:
         self._failures += 1
         if self._failures == 1:  # a line for the whole outage
-            self._terminal.screen.note(f"{reason}; trying again")
+            self._terminal.screen.note(f"the stream broke: {wording.safe(reason)}; trying again")
         most = MIN_BACKOFF * 2 ** min(self._failures - 1, MAX_DOUBLINGS)
         await asyncio.sleep(random.uniform(0, min(most, MAX_BACKOFF)))  # noqa: S311 - no secret
 
@@ -175,7 +175,7 @@ def _answered(what: calls_pb.CallAnsweredEvent) -> str:
 
 
 def _connected(what: calls_pb.CallConnectedEvent) -> str:
-    return f"{_parties(what)} {_span(what.setup_duration)} later"
+    return f"{_parties(what)} {_span(what.setup_duration)} after the answer"
 
 
 def _pending(what: calls_pb.OfferPendingEvent) -> str:

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from signaling.v1 import signaling_pb2 as pb
 
 MINUTE: Final = 60  # s; and an hour has as many minutes
+SPAN_WIDTH: Final = 7  # of 59m 59s
 WORD_BEGIN: Final = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 

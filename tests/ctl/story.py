@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
@@ -16,7 +17,8 @@ def entry(
     at: float, sender: pb.Device | None, kind: str, *sent: calls.CallTraceDelivery, **fields: Any
 ) -> calls.CallTraceEntry:
     """What happened so many seconds after the offer."""
-    time = BEGIN + timedelta(seconds=at)
+    time = Timestamp()
+    time.FromDatetime(BEGIN + timedelta(seconds=at))
     return calls.CallTraceEntry(time=time, sender=sender, kind=kind, deliveries=sent, **fields)
 
 
@@ -24,8 +26,10 @@ def to(
     device: pb.Device, kind: str, acked_after: float | None = 0.002, *, dropped: bool = False
 ) -> calls.CallTraceDelivery:
     """A message for a device, which acknowledged it after so many seconds, or has not."""
-    after = None if acked_after is None else timedelta(seconds=acked_after)
-    return calls.CallTraceDelivery(device=device, kind=kind, acked_after=after, dropped=dropped)
+    delivery = calls.CallTraceDelivery(device=device, kind=kind, dropped=dropped)
+    if acked_after is not None:
+        delivery.acked_after.FromTimedelta(timedelta(seconds=acked_after))
+    return delivery
 
 
 def trace(*entries: calls.CallTraceEntry, truncated: bool = False) -> calls.GetCallTraceResponse:
