@@ -1,11 +1,11 @@
 """What can go wrong, in a line that says what to do, and the exit code it has."""
 
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2  # type: ignore[import-untyped]
 from grpc_status import rpc_status
 
 from signaling_service.client import ClientError, PermissionDeniedError, UnauthenticatedError
@@ -58,7 +58,7 @@ def of_client(error: ClientError) -> Complaint:
     """What it means when a test device is turned away."""
     _, _, text = str(error).partition(": ")
     if isinstance(error, UnauthenticatedError):
-        return Complaint(BROKEN, f"not let in: {text}", WHO.partition(", or")[0])
+        return Complaint(BROKEN, f"not let in: {text}", "--token-file has a device's token")
     if isinstance(error, PermissionDeniedError):
         return Complaint(BROKEN, f"not allowed: {text}", "a test device has the role device")
     return Complaint(BROKEN, f"disconnected: {text or error}")
@@ -83,14 +83,18 @@ def unavailable(text: str, target: str) -> Complaint:
 
 def _details(error: grpc.aio.AioRpcError) -> list[str]:
     """The `google.rpc` details of an error in words: what is wrong with which field, and why."""
-    status: status_pb2.Status | None = None
+    words: list[str] = []
     with suppress(ValueError, DecodeError):  # whoever answers need not be our service
         status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    words: list[str] = []
-    for packed in status.details if status else ():
-        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-        if packed.Unpack(request):
-            words += [f"{each.field}: {each.description}" for each in request.field_violations]
-        elif packed.Unpack(info):
-            words.append(" ".join([info.reason, *(f"{k}={v}" for k, v in info.metadata.items())]))
+        for packed in status.details if status else ():
+            words += _words(packed)
     return words
+
+
+def _words(packed: Any) -> list[str]:
+    info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+    if packed.Unpack(request):
+        return [f"{each.field}: {each.description}" for each in request.field_violations]
+    if packed.Unpack(info):
+        return [" ".join([info.reason, *(f"{k}={v}" for k, v in info.metadata.items())])]
+    return []

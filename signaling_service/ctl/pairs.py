@@ -136,4 +136,4 @@ class _Placed:
                 self._tally.connected.append(elapsed)
                 self.is_connected.set()
             case Refused(_, code):
-                self.failure = self.failure or f"{word(pb.ErrorCode, code)} (refused)"
+                self.failure = self.failure or word(pb.ErrorCode, code)

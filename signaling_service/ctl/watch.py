@@ -112,12 +112,16 @@ class Watch:
                 raise AssertionError(f"a stream that ends {code} raises")
 
     def _begin(self, metadata: grpc.aio.Metadata | None) -> None:
+        """The stream has begun where its metadata say; without, it is about to say why not."""
         found = dict(metadata or ()).get("signaling-cursor")
-        if found and not self._wanted.cursor:
-            self._wanted.cursor = str(found)
-        if self._failures:
-            self._terminal.screen.note("watching again, nothing is missed")
-        self._has_begun, self._failures = self._has_begun or bool(found), 0
+        if found is None:
+            return
+        self._wanted.cursor = self._wanted.cursor or str(found)
+        again = (
+            "watching again, nothing is missed" if self._has_begun else "watching, Ctrl-C ends it"
+        )
+        self._terminal.screen.note(again)
+        self._has_begun, self._failures = True, 0
 
     async def _pause(self, reason: str) -> None:
         self._failures += 1

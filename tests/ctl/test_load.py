@@ -30,6 +30,18 @@ async def test_the_record(service: App) -> None:
     assert 0 < record["setUpP50Seconds"] <= record["setUpP99Seconds"]
 
 
+async def test_calls_that_are_refused(service: App) -> None:
+    """A device that offers faster than it may: the failures have a reason, and the exit code one."""
+    plan = ("--pairs", "1", "--rate", "40", "--seconds", "1.5", "--talk", "0")
+
+    said = await typed(service.address, "load", "--json", *plan)
+
+    (record,) = said.records
+    assert said.code == 1
+    assert record["failures"].keys() == {"RATE_LIMITED"}
+    assert record["failed"] + record["completed"] == record["calls"]
+
+
 async def test_an_interrupted_run(service: App) -> None:
     """Ctrl-C prints what there is so far."""
     plan = ("--pairs", "2", "--rate", "5", "--seconds", "600", "--talk", "0")
