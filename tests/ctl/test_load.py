@@ -31,7 +31,7 @@ async def test_the_record(service: App) -> None:
 
 
 async def test_calls_that_are_refused(service: App) -> None:
-    """A device that offers faster than it may: the failures have a reason, and the exit code one."""
+    """A device that offers faster than it may: failures have a reason, and the run has failed."""
     plan = ("--pairs", "1", "--rate", "40", "--seconds", "1.5", "--talk", "0")
 
     said = await typed(service.address, "load", "--json", *plan)
