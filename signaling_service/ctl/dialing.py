@@ -99,8 +99,8 @@ async def call(  # noqa: PLR0913 - each option of the command is a parameter
 ) -> int:
     """Place a test call: no media, all the signaling. Ctrl-C hangs up.
 
-    Exit codes: 0 it was answered, and ended by a hangup; 10 declined; 11 busy; 12 no
-    answer; 13 nobody there; 1 it ended in another way.
+    Exit codes: 0 answered, and ended by a hangup · 10 declined · 11 busy
+    12 no answer · 13 nobody there · 1 any other end
     """
     options = CallOptions()
     if device is not None:

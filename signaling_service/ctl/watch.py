@@ -56,7 +56,9 @@ class Kind(StrEnum):
 
 Kinds = Annotated[
     list[Kind] | None,
-    typer.Option("--kind", help="Only events of this kind; repeat it for more."),
+    typer.Option(
+        "--kind", metavar="KIND", help=f"Only these, repeat it for more: {', '.join(Kind)}."
+    ),
 ]
 User = Annotated[str | None, typer.Option(metavar="USER", help="Only what concerns this user.")]
 Cursor = Annotated[
