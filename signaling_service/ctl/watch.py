@@ -39,6 +39,7 @@ STYLES: Final = {
     "device_disconnected": "yellow",
 }
 TIME_WIDTH: Final = 12
+WIDE: Final = 132  # columns; then a call's id fits beside
 KIND_WIDTH: Final = 19  # device_disconnected
 
 
@@ -164,7 +165,7 @@ def show(screen: Screen, event: calls_pb.SignalingEvent) -> None:
     row.add_row(
         Text(wording.clock(event.time), "dim"),
         Text(kind, STYLES.get(kind, "")),
-        Text.assemble(TOLD[kind](what), (f" {wording.safe(getattr(what, 'call_id', ''))}", "dim")),
+        Text.assemble(TOLD[kind](what), _call_id(what, screen.out.width)),
     )
     screen.show(event, row)
 
@@ -182,6 +183,14 @@ def _answered(what: calls_pb.CallAnsweredEvent) -> str:
 
 def _connected(what: calls_pb.CallConnectedEvent) -> str:
     return f"{_parties(what)} {_span(what.setup_duration)} after the answer"
+
+
+def _call_id(what: Any, width: int) -> tuple[str, str]:
+    """The id of an event's call, if it has one: where there is room in the same line."""
+    call_id = wording.safe(getattr(what, "call_id", ""))
+    if not call_id:
+        return "", ""
+    return ("\n" if width < WIDE else " ") + call_id, "dim"
 
 
 def _pending(what: calls_pb.OfferPendingEvent) -> str:

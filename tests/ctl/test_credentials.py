@@ -85,7 +85,7 @@ async def test_an_operator(node: Node, kit: Path) -> None:
     certificate = ("--cert", str(kit / "service.pem"), "--key", str(kit / "service-key.pem"))
 
     by_token = await typed(public(node), "calls", *ca, "--token-file", str(kit.parent / "operator"))
-    by_certificate = await typed(public(node), "calls", *ca, *certificate)
+    by_certificate = await typed(await internal(node), "calls", *ca, *certificate)
 
     assert (by_token.code, by_token.out, by_token.err) == (0, "no calls\n", "")
     assert (by_certificate.code, by_certificate.out, by_certificate.err) == (0, "no calls\n", "")

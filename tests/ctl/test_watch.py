@@ -15,7 +15,7 @@ EVENTS = f"""\
 time         device_connected    alice/phone
 time         device_connected    bob/phone
 time         offer_pending       alice/phone → bob, rings 1m 00s, reached phone
-                                 name=\\x1b[2J[red]Al
+                                 name=[red]A\\nl
                                  {CALL}
 time         offer_settled       alice/phone → bob, answered by bob/phone
                                  {CALL}
@@ -43,7 +43,7 @@ async def talk(alice: User, bob: User) -> None:
     """A call from the connections to the hangup."""
     await alice.connect("phone")
     await bob.connect("phone")
-    await alice.phone.offers(bob, call=CALL, metadata={"name": "\x1b[2J[red]Al"})
+    await alice.phone.offers(bob, call=CALL, metadata={"name": "[red]A\nl"})
     await bob.phone.hears("offer")
     await bob.phone.answers(CALL)
     await alice.phone.hears("answer")
