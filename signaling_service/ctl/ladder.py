@@ -1,6 +1,8 @@
 """A ladder diagram: a lifeline for each party, from top to bottom, and arrows between them."""
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -26,8 +28,10 @@ class Row:
     def line(self, time: str = "", note: str = "", note_style: str = "dim") -> Text:
         """The line with its time at the left, and a note at the right."""
         line = Text(time.ljust(min(self._cells)), "dim")
-        for column in range(min(self._cells), max(self._cells) + 1):
-            line.append(*self._cells.get(column, (" ", "")))
+        columns = range(min(self._cells), max(self._cells) + 1)
+        cells = [self._cells.get(column, (" ", "")) for column in columns]
+        for style, run in groupby(cells, key=itemgetter(1)):
+            line.append("".join(character for character, _ in run), style)
         if note:
             line.append(" " * (self._end - len(line)))
             line.append(note, note_style)

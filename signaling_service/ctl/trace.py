@@ -118,7 +118,7 @@ class _Story:
     def _label(self, kind: str) -> str:
         """What a message is called, in what room there is."""
         name = wording.safe(kind)
-        if len(name) > self.ladder.label_width:
+        if len(name) >= self.ladder.label_width:  # then it would stand without a space
             name = SHORT.get(kind, name)[: self.ladder.label_width]
         return name
 

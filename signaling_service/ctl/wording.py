@@ -41,6 +41,8 @@ def pairs(what: Mapping[str, str]) -> str:
 
 def span(seconds: float) -> str:
     """A length of time, as exactly as somebody wants to know."""
+    if seconds < 0.001:  # noqa: PLR2004 - a millisecond
+        return "<1 ms"
     if round(seconds * 1000) < 1000:  # noqa: PLR2004 - milliseconds of a second
         return f"{seconds * 1000:.0f} ms"
     if round(seconds, 1) < MINUTE:

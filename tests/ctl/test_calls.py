@@ -27,7 +27,7 @@ tablet  lost        AGE        -
 
 def ageless(text: str) -> str:
     """The text with every age replaced by a word as wide, and without spaces at the end."""
-    text = re.sub(r"\d+ ms|\d+\.\d s", lambda found: "AGE".rjust(len(found[0])), text)
+    text = re.sub(r"<?\d+ ms|\d+\.\d s", lambda found: "AGE".rjust(len(found[0])), text)
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 

@@ -4,7 +4,7 @@ import grpc
 import pytest
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2 as details  # type: ignore[import-untyped]
+from google.rpc import error_details_pb2 as details
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 

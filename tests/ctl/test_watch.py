@@ -30,7 +30,7 @@ time         call_ended          alice/phone → bob/phone HANGUP by alice/phone
 def timeless(text: str) -> str:
     """The lines without times, and without spaces at their end."""
     text = re.sub(r"^[\d:.]{12}", "time".ljust(12), text, flags=re.MULTILINE)
-    text = re.sub(r"\d+ ms|\d+\.\d s", "some time", text)
+    text = re.sub(r"<?\d+ ms|\d+\.\d s", "some time", text)
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
 

@@ -26,7 +26,8 @@ def test_what_a_terminal_obeys_is_written_out(given: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0, "0 ms"),
+        (0, "<1 ms"),
+        (0.001, "1 ms"),
         (0.0124, "12 ms"),
         (0.9996, "1.0 s"),
         (59.94, "59.9 s"),
