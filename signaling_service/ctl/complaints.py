@@ -51,14 +51,15 @@ def of_rpc(error: grpc.aio.AioRpcError, target: str) -> Complaint:
     exit_code, meaning, advice = MEANINGS.get(
         code, (FAILED, code.name.lower().replace("_", " "), "")
     )
-    return Complaint(exit_code, f"{meaning}: {text}" if text else meaning, *_details(error), advice)
+    details = [each for each in _details(error) if each not in text]
+    return Complaint(exit_code, f"{meaning}: {text}" if text else meaning, *details, advice)
 
 
 def of_client(error: ClientError) -> Complaint:
     """What it means when a test device is turned away."""
     _, _, text = str(error).partition(": ")
     if isinstance(error, UnauthenticatedError):
-        return Complaint(BROKEN, f"not let in: {text}", "--token-file has a device's token")
+        return Complaint(BROKEN, f"not let in: {text}", "--token-file says who a test device is")
     if isinstance(error, PermissionDeniedError):
         return Complaint(BROKEN, f"not allowed: {text}", "a test device has the role device")
     return Complaint(BROKEN, f"disconnected: {text or error}")

@@ -11,16 +11,14 @@ from typing import Annotated, Final
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from signaling_service.client import Client
 from signaling_service.ctl.command import Terminal
 from signaling_service.ctl.complaints import DONE, FAILED
-from signaling_service.ctl.connection import Connection, whose
-from signaling_service.ctl.pairs import DEVICE, SET_UP_TIMEOUT, Pair, Shape
+from signaling_service.ctl.connection import whose
+from signaling_service.ctl.fleet import DEVICE, Fleet
+from signaling_service.ctl.pairs import SET_UP_TIMEOUT, Pair, Shape
 from signaling_service.ctl.screen import Screen
-from signaling_service.ctl.talking import is_connected
 from signaling_service.ctl.tally import Tally
 
-AT_ONCE: Final = 32  # connections that are opened at a time
 GOODBYE: Final = 5.0  # s; beyond the time that a call may take
 TICK: Final = 0.2  # s; how often the bar moves
 SIDES: Final = ("caller", "callee")
@@ -151,7 +149,7 @@ async def _with_bar(screen: Screen, placing: asyncio.Task[None], plan: Plan, tal
 @asynccontextmanager
 async def _connected(terminal: Terminal, plan: Plan, tally: Tally) -> AsyncIterator[list[Pair]]:
     """Pairs whose devices are connected, and disconnect at the end."""
-    fleet = _Fleet(terminal.connection)
+    fleet = Fleet(terminal.connection)
     users = [[f"{plan.prefix}-{n}-{side}" for side in SIDES] for n in range(1, plan.pairs + 1)]
     try:
         clients = await fleet.connect([user for pair in users for user in pair])
@@ -164,39 +162,3 @@ async def _connected(terminal: Terminal, plan: Plan, tally: Tally) -> AsyncItera
     finally:
         await fleet.close()
     await asyncio.gather(*running, return_exceptions=True)
-
-
-class _Fleet:
-    """Devices that connect, a few at a time, and leave together."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._gate = asyncio.Semaphore(AT_ONCE)
-        self._clients: list[Client] = []  # those that try to be connected
-
-    async def connect(self, users: list[str]) -> dict[str, Client]:
-        """Connect a device for each user.
-
-        Raises:
-            Complaint, ClientError: one cannot be.
-        """
-        tasks = [asyncio.create_task(self._connect(user)) for user in users]
-        try:
-            clients = await asyncio.gather(*tasks)
-        finally:  # one cannot: so the others need not
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        return dict(zip(users, clients, strict=True))
-
-    async def close(self) -> None:
-        """Disconnect them."""
-        await asyncio.gather(*(client.close() for client in self._clients))
-
-    async def _connect(self, user: str) -> Client:
-        async with self._gate:
-            client = self._connection.device(user, DEVICE)
-            await client.__aenter__()
-            self._clients.append(client)
-            await is_connected(client, self._connection.target)
-        return client

@@ -26,7 +26,6 @@ from signaling_service.ctl.tally import Tally
 from signaling_service.ctl.wording import word
 
 SET_UP_TIMEOUT: Final = 10.0  # s; two programs ring, answer and connect: no person is waited for
-DEVICE: Final = "phone"
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,18 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import grpc
 import typer
-from rich.table import Table
-from rich.text import Text
 from signaling.v1 import calls_pb2 as calls_pb
-from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.ctl import wording
 from signaling_service.ctl.command import Terminal
 from signaling_service.ctl.complaints import DONE
-from signaling_service.ctl.screen import Screen
+from signaling_service.ctl.happenings import row
 
 MIN_BACKOFF: Final = 0.5  # s; the first wait is drawn from 0 to this, doubled by every failure
 MAX_BACKOFF: Final = 30.0
@@ -29,18 +26,6 @@ DROPS: Final = (
     grpc.StatusCode.ABORTED,
     grpc.StatusCode.UNKNOWN,
 )
-STYLES: Final = {
-    "offer_pending": "magenta",
-    "offer_settled": "dim",
-    "call_answered": "green",
-    "call_connected": "bold green",
-    "call_ended": "red",
-    "device_connected": "cyan",
-    "device_disconnected": "yellow",
-}
-TIME_WIDTH: Final = 12
-WIDE: Final = 132  # columns; then a call's id fits beside
-KIND_WIDTH: Final = 19  # device_disconnected
 
 
 class Kind(StrEnum):
@@ -140,100 +125,12 @@ async def watch(
     """Show what happens, as it happens, until Ctrl-C. A connection that breaks is made up for."""
     kinds = [calls_pb.EventKind.Value(f"EVENT_KIND_{each.upper()}") for each in kind or ()]
     watching = Watch(
-        terminal, calls_pb.WatchEventsRequest(kinds=kinds, user_id=user, cursor=cursor)
+        terminal, calls_pb.WatchEventsRequest(kinds=kinds, user_id=user, cursor=cursor or None)
     )
     try:
         async for event in watching.events():
-            show(terminal.screen, event)
+            terminal.screen.show(event, row(event, terminal.screen.out.width))
     except asyncio.CancelledError:
         if watching.cursor:
             terminal.screen.note(f"go on with --cursor {wording.safe(watching.cursor)}")
     return DONE
-
-
-def show(screen: Screen, event: calls_pb.SignalingEvent) -> None:
-    """Show an event; one that only has a cursor is for programs."""
-    kind = event.WhichOneof("event")
-    if kind is None:
-        screen.show(event, None)
-        return
-    row = Table.grid(padding=(0, 1))
-    row.add_column(width=TIME_WIDTH)
-    row.add_column(width=KIND_WIDTH)
-    row.add_column(overflow="fold")
-    what = getattr(event, kind)
-    row.add_row(
-        Text(wording.clock(event.time), "dim"),
-        Text(kind, STYLES.get(kind, "")),
-        Text.assemble(TOLD[kind](what), _call_id(what, screen.out.width)),
-    )
-    screen.show(event, row)
-
-
-def _settled(what: calls_pb.OfferSettledEvent) -> str:
-    end = wording.word(pb.EndReason, what.reason)
-    if what.HasField("answered_by"):
-        end = f"answered by {wording.device(what.answered_by)}"
-    return f"{wording.device(what.caller)} → {wording.safe(what.recipient_user_id)}, {end}"
-
-
-def _answered(what: calls_pb.CallAnsweredEvent) -> str:
-    return f"{_parties(what)} after {_span(what.ring_duration)}"
-
-
-def _connected(what: calls_pb.CallConnectedEvent) -> str:
-    return f"{_parties(what)} {_span(what.setup_duration)} after the answer"
-
-
-def _call_id(what: Any, width: int) -> tuple[str, str]:
-    """The id of an event's call, if it has one: where there is room in the same line."""
-    call_id = wording.safe(getattr(what, "call_id", ""))
-    if not call_id:
-        return "", ""
-    return ("\n" if width < WIDE else " ") + call_id, "dim"
-
-
-def _pending(what: calls_pb.OfferPendingEvent) -> str:
-    callee = pb.Device(user_id=what.recipient_user_id, device_id=what.recipient_device_id)
-    reached = ", ".join(wording.safe(each.device_id) for each in what.reached) or "nobody"
-    metadata = f" {wording.pairs(what.metadata)}" if what.metadata else ""
-    return (
-        f"{wording.device(what.caller)} → {wording.device(callee)}, rings {_span(what.time_left)}, "
-        f"reached {reached}{metadata}"
-    )
-
-
-def _ended(what: calls_pb.CallEndedEvent) -> str:
-    has_callee = what.HasField("callee")
-    callee = what.callee if has_callee else pb.Device(user_id=what.callee_user_id)
-    words = [
-        f"{wording.device(what.caller)} → {wording.device(callee)}",
-        wording.word(pb.EndReason, what.reason),
-    ]
-    if what.HasField("ended_by"):
-        words.append(f"by {wording.device(what.ended_by)}")
-    if what.HasField("talk_duration"):
-        words.append(f"after {_span(what.talk_duration)}")
-    if what.barred:
-        words.append("(barred)")
-    return " ".join(words)
-
-
-def _parties(what: Any) -> str:
-    return f"{wording.device(what.caller)} → {wording.device(what.callee)}"
-
-
-def _span(length: Any) -> str:
-    return wording.span(wording.seconds(length))
-
-
-# an event in words, without its call's id
-TOLD: Final[Mapping[str, Callable[[Any], str]]] = {
-    "offer_pending": _pending,
-    "offer_settled": _settled,
-    "call_answered": _answered,
-    "call_connected": _connected,
-    "call_ended": _ended,
-    "device_connected": lambda what: wording.device(what.device),
-    "device_disconnected": lambda what: wording.device(what.device),
-}

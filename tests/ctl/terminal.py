@@ -14,7 +14,7 @@ from tests import canaries
 from tests.devices import PATIENCE
 
 WIDTH: Final = 80
-START: Final = 2 * PATIENCE  # s; the interpreter starts cold, on a busy machine
+START: Final = 4 * PATIENCE  # s; the interpreter starts cold, on a busy machine
 
 
 class Said(NamedTuple):

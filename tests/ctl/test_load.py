@@ -1,6 +1,7 @@
 """Many calls at once."""
 
 from signaling_service.app import App
+from tests.transport.node import running
 
 from .terminal import typed, typing
 
@@ -30,28 +31,35 @@ async def test_the_record(service: App) -> None:
     assert 0 < record["setUpP50Seconds"] <= record["setUpP99Seconds"]
 
 
-async def test_calls_that_are_refused(service: App) -> None:
+async def test_calls_that_are_refused() -> None:
     """A device that offers faster than it may: failures have a reason, and the run has failed."""
-    plan = ("--pairs", "1", "--rate", "40", "--seconds", "1.5", "--talk", "0")
-
-    said = await typed(service.address, "load", "--json", *plan)
+    one_offer = {
+        "SIGNALING_LIMIT_OFFERS_PER_SECOND": "0.01",
+        "SIGNALING_LIMIT_OFFERS_BURST": "1",
+    }
+    plan = ("--pairs", "1", "--rate", "10", "--seconds", "1", "--talk", "0")
+    async with running(**one_offer) as node:
+        said = await typed(node.address, "load", "--json", *plan)
 
     (record,) = said.records
     assert said.code == 1
     assert record["failures"].keys() == {"RATE_LIMITED"}
+    assert record["completed"] == 1
     assert record["failed"] + record["completed"] == record["calls"]
 
 
 async def test_an_interrupted_run(service: App) -> None:
     """Ctrl-C prints what there is so far."""
     plan = ("--pairs", "2", "--rate", "5", "--seconds", "600", "--talk", "0")
-    async with typing(service.address, "load", "--json", *plan) as load:
-        async with typing(service.address, "listen", "--as", "other/phone") as other:
-            await other.says("listening")  # as long as that took, calls were made
-        load.interrupt()
-        said = await load.ends()
+    async with typing(service.address, "watch", "--kind", "call_ended") as watch:
+        await watch.says("watching")
+        async with typing(service.address, "load", "--json", *plan) as load:
+            await watch.says("call_ended", times=3)
+            load.interrupt()
+            said = await load.ends()
 
     (record,) = said.records
+    assert record["calls"] >= 3
     assert record["calls"] >= record["completed"] > 0
     assert record["seconds"] < 600
 
