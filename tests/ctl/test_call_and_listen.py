@@ -114,6 +114,19 @@ async def test_two_devices_under_one_name(service: App) -> None:
     assert "error disconnected: replaced by a newer connection" in said.err
 
 
+async def test_a_device_that_is_kicked(service: App) -> None:
+    """It is told that it was disconnected, and does not come back by itself."""
+    async with typing(service.address, "listen") as bob:
+        await bob.says("listening")
+
+        kicked = await typed(service.address, "kick", "bob", "phone", "--json")
+        said = await bob.ends()
+
+    assert (kicked.code, kicked.records) == (0, [{}])
+    assert said.code == 3
+    assert "error not let in: the device was disconnected; " in said.err
+
+
 async def test_who_is_no_device(service: App) -> None:
     """A name that cannot be one is a mistake of whoever typed it."""
     said = await typed(service.address, "call", "bob", "--from", "alice")

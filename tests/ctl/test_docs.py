@@ -58,3 +58,11 @@ def test_what_it_shows_fits() -> None:
 
     lines = [line for screen in screens if "--json" not in screen for line in screen.splitlines()]
     assert max(map(len, lines)) <= 80
+
+
+def test_links_lead_somewhere() -> None:
+    """Every file that the page names is there."""
+    links = re.findall(r"\]\(([^)#]+)", TEXT)
+
+    assert links
+    assert all((PAGE.parent / link).exists() for link in links)
