@@ -55,6 +55,8 @@ async def trace(terminal: Terminal, call: CallId) -> int:
         )
     for entry in response.entries:
         terminal.screen.show(entry, None)
+    if response.truncated and terminal.screen.is_json:  # the ladder has a mark there
+        terminal.screen.note(f"what happened after the first {KEPT_AT_FIRST} steps is not all kept")
     for line in drawing(response, max(80, terminal.screen.out.width)):
         terminal.screen.say(line)
     return DONE
