@@ -14,7 +14,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.backends.archive import Archive
 from signaling_service.core.buckets import Rate
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Device, Directory, Outcome
+from signaling_service.core.model import Call, Device, Directory, Outcome, State
 
 Decide = Callable[[Call | None, Directory, float], Outcome]
 
@@ -191,6 +191,18 @@ class Backend(Protocol):
 
     async def take(self, bucket: str, rate: Rate, credit: float = 0.0) -> float:
         """Take a token of a bucket that all nodes share: see `TokenBucket.take`."""
+
+    def live_calls(self) -> Mapping[State, int] | None:
+        """How many calls are in each of `LIVE_STATES`, at all nodes together; for any thread.
+
+        It may be some seconds old; None while the backend cannot be reached.
+        """
+
+    def depths(self) -> Sequence[int]:
+        """How many messages each device that is connected to this node has not acknowledged.
+
+        For any thread.
+        """
 
     async def due(self) -> Due:
         """The calls with a passed deadline, the sessions whose window is over, streams to tell of.

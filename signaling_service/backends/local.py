@@ -117,6 +117,10 @@ class LocalStreams:
         """All that count, as they are now."""
         return list(self._streams.values())
 
+    def depths(self) -> list[int]:
+        """See `Backend.depths`: as far as is known here."""
+        return [stream.top - stream.acked for stream in self.all()]
+
     def get(self, stream: StreamId) -> LocalStream | None:
         """The stream, if it is here.
 

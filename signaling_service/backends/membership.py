@@ -20,10 +20,10 @@ from signaling_service.backends.link import Link
 from signaling_service.backends.local import LocalStream, LocalStreams, known_of
 from signaling_service.backends.location import Location
 from signaling_service.backends.stored import entry_from_bytes, stamp_of
-from signaling_service.backends.views import device_of, key_of
+from signaling_service.backends.views import device_of, key_of, states_of
 from signaling_service.clock import Clock
 from signaling_service.core.errors import BackendAwayError, FencedError, RevokedError
-from signaling_service.core.model import Device
+from signaling_service.core.model import Device, State
 
 NODE_BYTES: Final = 8  # no two nodes have the same name
 LEASE: Final = 8.0  # s; peers of a dead node's devices hear of it within ten, a sweep later
@@ -71,6 +71,7 @@ class Membership:
         self._follow = follow
         self._lease = lease
         self._window = window
+        self._live_calls: Mapping[State, int] | None = None
         self._in_touch_since: float | None = None
         self._beat_at = 0.0
         self._must_catch_up = asyncio.Event()
@@ -89,6 +90,10 @@ class Membership:
         """
         since = self._in_touch_since
         return since is not None and time.monotonic() - since > self._lease
+
+    def live_calls(self) -> Mapping[State, int] | None:
+        """See `Backend.live_calls`: as of the last beat."""
+        return None if self._link.is_away else self._live_calls
 
     async def start(self) -> None:
         """Join, if the engine is there, and stay a member from now on."""
@@ -150,6 +155,7 @@ class Membership:
         self._in_touch_since, self._beat_at = self._in_touch_since or now, now
         self._link.count_replicas()
         engine_time, was_given_up = float(reply[0]), bool(reply[1])
+        self._live_calls = states_of(reply[2])
         self._compare_clocks(engine_time, asked_at, now)
         if was_given_up:
             self.catch_up()

@@ -46,6 +46,7 @@ class MemoryBackend:
         self._clock = clock
         self._rules = rules
         self._records = Records()
+        self.live_calls, self.depths = self._records.live_calls, self._records.depths
         self._departed: dict[Device, Departed] = {}
         self._buckets: Buckets[str] = Buckets()
         self._fences = 0

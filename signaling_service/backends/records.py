@@ -1,14 +1,14 @@
 """What the embedded backend keeps of calls, users and their devices."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.mailbox import Mailbox
-from signaling_service.core.model import Call, State
+from signaling_service.core.model import LIVE_STATES, Call, State
 
 SESSION_ID_BYTES: Final = 16  # nobody guesses 128 random bits
 
@@ -92,6 +92,7 @@ class Records:
         self.calls: dict[str, Call] = {}  # the oldest first
         self.users: dict[str, UserRecord] = {}
         self.listed: dict[str, dict[str, None]] = {}  # all calls of a user, the oldest first
+        self._states = dict.fromkeys(State, 0)  # how many calls are in each
 
     def user(self, user_id: str) -> UserRecord:
         """The user, an empty one if nobody knows the id."""
@@ -101,8 +102,23 @@ class Records:
         """A live call."""
         return self.calls[call_id]
 
+    def live_calls(self) -> Mapping[State, int]:
+        """See `Backend.live_calls`."""
+        return {state: self._states[state] for state in LIVE_STATES}
+
+    def depths(self) -> Sequence[int]:
+        """See `Backend.depths`."""
+        return [
+            session.mailbox.top - session.mailbox.acked
+            for user in list(self.users.values())  # copies: the event loop goes on meanwhile
+            for session in list(user.sessions.values())
+            if session.is_connected
+        ]
+
     def keep(self, call_id: str, before: Call | None, after: Call | None) -> None:
         """Keep a call as a step has left it, and what its users' records say of it."""
+        self._states[before.state if before else State.NEW] -= 1
+        self._states[after.state if after else State.NEW] += 1
         if after is None:
             forgotten = self.calls.pop(call_id)
             self._unindex(forgotten)

@@ -116,6 +116,7 @@ class RedisBackend:
             window=rules.resume_window,
         )
         self._known = KnownCalls()
+        self.live_calls, self.depths = self._members.live_calls, self._streams.depths
 
     async def start(self, tell_health: Callable[[bool], None]) -> None:
         """See `Backend.start`.

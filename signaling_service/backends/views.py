@@ -21,7 +21,7 @@ from signaling_service.backends.stored import (
 )
 from signaling_service.backends.traces import TRACE_MEMORY, record_of
 from signaling_service.core.mailbox import ERRORS, Entry
-from signaling_service.core.model import Call, Delivery, Device, Outcome, Relay, State
+from signaling_service.core.model import LIVE_STATES, Call, Delivery, Device, Outcome, Relay, State
 from signaling_service.core.rules import MAX_CALL_AGE
 
 Argument = bytes | str | float
@@ -208,6 +208,12 @@ def _letter(device: Device, entry: Entry) -> tuple[Argument, ...]:
     return key_of(device), entry.bucket, len(entry.body), entry_to_bytes(entry)
 
 
+def states_of(found: Sequence[bytes]) -> dict[State, int]:
+    """How many calls are in each live state, as a script tells of it."""
+    counted = _pairs(found)
+    return {state: int(counted.get(str(int(state)).encode(), 0)) for state in LIVE_STATES}
+
+
 def over_of(found: Sequence[Any]) -> Over:
     """A session that is over, as a script tells of it."""
     device, session, calls = found
@@ -240,7 +246,10 @@ def _differ_in_relay_alone(before: Call, after: Call) -> bool:
 
 def _record(before: Call | None, after: Call | None, *, is_put: bool) -> list[Argument]:
     if after is not None:
-        return ["put", call_to_bytes(after), after.deadline] if is_put else ["keep"]
+        if not is_put:
+            return ["keep"]
+        live = "" if after.state is State.ENDED else int(after.state)
+        return ["put", call_to_bytes(after), after.deadline, live]
     return ["keep" if before is None else "forget"]
 
 

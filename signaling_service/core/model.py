@@ -45,6 +45,7 @@ class State(IntEnum):
 
 
 ANSWERED_STATES: Final = (State.ANSWERED, State.CONNECTED, State.RECONNECTING)
+LIVE_STATES: Final = (State.RINGING, *ANSWERED_STATES)
 
 
 class Driver(StrEnum):

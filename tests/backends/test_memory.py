@@ -6,8 +6,9 @@ import pytest
 
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.backends.reminders import SLACK
-from tests.backends.cell import RULES, an_answered_call
+from tests.backends.cell import RULES, a_ringing_call, an_answered_call, drop
 from tests.backends.contract import BackendContract
+from tests.backends.live_calls import it_lives_and_ends
 from tests.clock import ManualClock
 from tests.core.events import connected, disconnected
 from tests.core.names import ALICE
@@ -55,3 +56,19 @@ async def test_reminders_do_not_pile_up(cell: MemoryCell) -> None:
             await phone.ack(seq)
 
     assert cell.reminders <= SLACK + 2
+
+
+async def test_live_calls_are_counted_by_state(cell: MemoryCell) -> None:
+    """From the first offer to the end; one that has ended is no live call."""
+    async for expected in it_lives_and_ends(cell):
+        assert cell.backend.live_calls() == expected
+
+
+async def test_depths_are_those_of_connected_devices(cell: MemoryCell) -> None:
+    """What each has not acknowledged; who is away does not read anyway."""
+    alice, _ = await a_ringing_call(cell)
+    assert sorted(cell.backend.depths()) == [0, 1]
+
+    await drop(alice)
+
+    assert list(cell.backend.depths()) == [1]

@@ -22,6 +22,7 @@ from tests.backends.cell import (
     kinds,
     step_of,
 )
+from tests.backends.live_calls import it_lives_and_ends
 from tests.backends.nodes import Node
 from tests.clock import ManualClock
 from tests.core.events import (
@@ -436,3 +437,43 @@ async def test_engine_that_comes_later(clock: ManualClock) -> None:
 def test_location_is_shown_without_secrets() -> None:
     """In logs."""
     assert "sesame" not in Location.parse("redis://user:sesame@127.0.0.1").safe
+
+
+async def test_live_calls_are_the_same_at_every_node(nodes: Nodes) -> None:
+    """They are those of the cell, whichever node took the steps."""
+    here, there = nodes
+    async for expected in it_lives_and_ends(here):
+
+        async def both_say_so(expected: object = expected) -> bool:
+            return here.backend.live_calls() == there.backend.live_calls() == expected
+
+        await until(both_say_so)
+
+
+async def test_live_calls_of_an_engine_that_is_away_are_not_told(
+    nodes: Nodes, engine: Valkey
+) -> None:
+    """Nobody knows how many there are."""
+    here, _ = nodes
+    await a_ringing_call(here)
+
+    engine.stop()
+    await here.is_told(is_there=False)
+
+    assert here.backend.live_calls() is None
+
+
+async def test_depths_are_those_of_the_nodes_own_streams(nodes: Nodes) -> None:
+    """What each has not acknowledged, as far as the node has heard."""
+    here, there = nodes
+    alice, phone = await connect(here, ALICE), await connect(there, PHONE)
+    await alice.send(offer_from(ALICE))
+    await phone.woken.wait()
+
+    async def is_so() -> bool:
+        return (list(here.backend.depths()), list(there.backend.depths())) == ([0], [1])
+
+    await until(is_so)
+    await phone.ack(1)
+
+    assert list(there.backend.depths()) == [0]

@@ -7,8 +7,10 @@
 --                the response; the stamp is when it came there, which tells it from any other
 --   q:<device>   list: entries of ends that an old session has not heard
 --   u:<user>     hash: v version, d <device id>, p <call placed> device id, r <call received> device id
---   c:<call>     hash: v version, b bytes, h held so far, n <device> candidates counted
+--   c:<call>     hash: v version, b bytes, s its state while it is live, h held so far,
+--                n <device> candidates counted
 --   h:<call>     list: candidates that wait for the win
+--   states       hash: how many calls are in each live state
 --   due          sorted set: c <call>, s <device> (its session), t <device> (its calls have to be
 --                told), q <device>, by when
 --   nodes        sorted set: nodes by the end of their lease
@@ -101,6 +103,12 @@ local function calls_of(device)
     end
   end
   return calls
+end
+
+-- a call leaves a state, or enters one; '' and nothing: it is not live
+local function count_state(state, by)
+  if not state or state == '' then return end
+  if redis.call('HINCRBY', P .. 'states', state, by) <= 0 then redis.call('HDEL', P .. 'states', state) end
 end
 
 -- whether a stream counts: OK, FENCED, REVOKED if a service has ended it, or LOST when the engine

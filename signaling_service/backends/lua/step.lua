@@ -32,7 +32,7 @@ end
 local call, version, held_so_far, all_held = take(), take(), take(), take()
 local users, others, counts = {}, {}, {}
 local is_current = true
-local record = redis.call('HMGET', P .. 'c:' .. call, 'v', 'h')
+local record = redis.call('HMGET', P .. 'c:' .. call, 'v', 'h', 's')
 -- whether the node knows of all that is held: relaying more does not ask for that
 local is_whole = (record[2] or '0') == held_so_far
 if call ~= '' and ((record[1] or '0') ~= version or (all_held == '1' and not is_whole)) then
@@ -70,9 +70,16 @@ if action == 'put' then
   version = newer(version)
   redis.call('HSET', P .. 'c:' .. call, 'v', version, 'b', take())
   redis.call('ZADD', P .. 'due', take(), 'c ' .. call)
+  local state = take()
+  if state ~= (record[3] or '') then
+    count_state(record[3], -1)
+    count_state(state, 1)
+    redis.call('HSET', P .. 'c:' .. call, 's', state)
+  end
 elseif action == 'forget' then
   redis.call('DEL', P .. 'c:' .. call, P .. 'h:' .. call)
   redis.call('ZREM', P .. 'due', 'c ' .. call)
+  count_state(record[3], -1)
   version = '0'
 end
 for _, count in ipairs(counts) do
