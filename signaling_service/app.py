@@ -1,13 +1,14 @@
 """A node, put together: the one place that names a backend and a transport."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import grpc
 import structlog
+from prometheus_client.core import Metric
 
 from signaling_service.auth.authenticator import Authenticator
 from signaling_service.auth.key_url import UrlKeys
@@ -23,8 +24,10 @@ from signaling_service.config import METRICS_LISTEN, SettingError, Settings
 from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
-from signaling_service.metrics import Metrics
+from signaling_service.metrics import families
+from signaling_service.metrics.node import Metrics
 from signaling_service.policy.base import CallPolicy
+from signaling_service.policy.cached import Cached
 from signaling_service.policy.choosing import choose
 from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
@@ -57,15 +60,16 @@ class App:
         self._backend = _backend(settings, clock, rules)
         self._policy = _call_policy(settings, clock)
         self._registry = CallRegistry(
-            self._backend, clock, rules, self.metrics.observe, self._policy
+            self._backend, clock, rules, self.metrics.calls.observe, self._policy
         )
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
-        self.metrics.count_streams(self._streams)
-        self._authenticator = _authenticator(settings, clock, self._backend)
+        self._throttle = Throttle(self._backend.take, clock)
+        self._authenticator = _authenticator(settings, clock, self._throttle)
         pacing = Pacing(settings.limits.rates, clock.now)
+        traffic = self.metrics.traffic
         service = Service(
-            self._registry, clock, rules, pacing, ice, self._authenticator, self._writes
+            self._registry, clock, rules, pacing, ice, self._authenticator, self._writes, traffic
         )
         door = Door(self._authenticator, settings.limits.request_metadata_bytes)
         archive = self._backend.archive
@@ -83,6 +87,7 @@ class App:
         self.service_address = ""
 
     async def __aenter__(self) -> Self:
+        self.metrics.pulse.start()
         try:
             await self._policy.start()
         except Exception as error:
@@ -149,10 +154,29 @@ class App:
 
     def _watch(self) -> None:
         """Let an operator see what must not grow."""
-        loop = asyncio.get_running_loop()
-        self.metrics.watch_tasks(lambda: len(asyncio.all_tasks(loop)))
-        if isinstance(self._backend, MemoryBackend):
-            self.metrics.watch_memory(self._backend.held)
+        loop, metrics = asyncio.get_running_loop(), self.metrics
+
+        def process() -> Iterable[Metric]:
+            tasks = len(asyncio.all_tasks(loop))
+            return families.of_process(metrics.pulse, tasks, is_ready=self._server.is_ready)
+
+        metrics.is_ready = lambda: self._server.is_ready
+        metrics.show(process)
+        metrics.show(lambda: families.of_traffic(metrics.traffic, self._streams))
+        metrics.show(lambda: families.of_refusals(self._registry.refusals))
+        metrics.show(lambda: families.of_credentials(self._throttle.held))
+        self._watch_what_is_chosen()
+
+    def _watch_what_is_chosen(self) -> None:
+        """The same of the parts that not every node has."""
+        metrics, backend, policy = self.metrics, self._backend, self._policy
+        metrics.show(lambda: families.of_backend(backend))
+        if isinstance(backend, MemoryBackend):
+            metrics.show(lambda: families.of_memory(backend.held()))
+        elif isinstance(backend, RedisBackend):
+            metrics.show(lambda: families.of_engine(backend.figures))
+        if isinstance(policy, Cached):
+            metrics.show(lambda: families.of_policy(policy.answers))
 
     async def _close(self) -> None:
         await self._policy.close()
@@ -194,8 +218,7 @@ def _backend(settings: Settings, clock: Clock, rules: Rules) -> Backend:
     return RedisBackend(location, clock, rules, clock.follow)
 
 
-def _authenticator(settings: Settings, clock: Clock, backend: Backend) -> Authenticator:
-    throttle = Throttle(backend.take, clock)
+def _authenticator(settings: Settings, clock: Clock, throttle: Throttle) -> Authenticator:
     names, proxies = settings.tls_service_name, settings.trusted_proxies
     if not settings.takes_tokens:
         return Authenticator(None, throttle, names, proxies)

@@ -37,6 +37,7 @@ from signaling_service.core.requests import check, is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
 from signaling_service.deciding import answered, error_of, keep, refuse, users_of
+from signaling_service.metrics.refusals import Refusals
 from signaling_service.policy.base import EVERYBODY, CallPolicy, verdict_on
 from signaling_service.snapshots import snapshot_of
 from signaling_service.turns import Turns
@@ -71,6 +72,7 @@ class CallRegistry:
         self._clock = clock
         self._rules = rules
         self._observe = observe
+        self.refusals = Refusals()
         self._deadlines = Deadlines(backend, clock, self._fire)
         self._leaving: set[asyncio.Task[None]] = set()
         self._comings = Turns(AT_ONCE, COMING_PATIENCE)
@@ -172,6 +174,8 @@ class CallRegistry:
             decide = answered(decide, sender, call_id)
         applied = await self._apply(Step(call_id, decide, sender, users))
         refusal = applied.outcome.refusal
+        if refusal is not None:
+            self.refusals.count(kind, refusal.code)
         if refusal is None or request.seq:
             return None
         return error_of(refusal, 0, call_id)

@@ -56,6 +56,25 @@ async def test_call_without_a_connection_counts_by_its_reason(
     assert setups(app, "no_answer") == (1, 60)
 
 
+async def test_calls_are_counted_from_their_offer_to_their_end(
+    app: App, alice: User, bob: User
+) -> None:
+    """Each once, by the reason of its end; meanwhile it is one of the live ones."""
+    value = app.metrics.registry.get_sample_value
+    call = await answered_call(alice, bob)
+    assert value("signaling_live_calls", {"state": "answered"}) == 1
+    assert value("signaling_calls_begun_total") == 1
+
+    await alice.phone.offers(call=call)
+    await bob.phone.hears("offer")
+    await alice.phone.hangs_up(call)
+    await alice.phone.hears_end(pb.END_REASON_HANGUP)
+
+    assert value("signaling_calls_begun_total") == 1
+    assert value("signaling_calls_ended_total", {"reason": "hangup"}) == 1
+    assert value("signaling_live_calls", {"state": "answered"}) == 0
+
+
 async def test_streams_are_counted(app: App, alice: User) -> None:
     """As long as they are open."""
     await alice.connect("phone", "laptop")

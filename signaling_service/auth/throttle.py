@@ -24,6 +24,7 @@ class Throttle:
     def __init__(self, take: Take, clock: Clock) -> None:
         self._take = take
         self._clock = clock
+        self.held = 0  # attempts that had to wait, so far
         self._waiting = 0
 
     async def hold(self, address: str) -> None:
@@ -35,6 +36,7 @@ class Throttle:
         delay = min(max(-left, 0), MAX_DELAY)
         if delay and self._waiting < MAX_WAITING:
             self._waiting += 1
+            self.held += 1
             try:
                 await sleep(self._clock, delay)
             finally:

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from signaling_service.backends.location import Location
 from signaling_service.backends.scripts import SCRIPTS, Script
 from signaling_service.core.errors import BackendAwayError, SignalingError
+from signaling_service.metrics.engine import EngineFigures
 
 PATIENCE: Final = 1.2  # s; then a request is refused: its device hears of it within 1.5
 SOCKET_TIMEOUT: Final = 1.5  # s; a connection without replies is made anew
@@ -96,6 +97,7 @@ class Link:
         self._is_missed = False  # its absence was told
         self._is_in_doubt = False  # a reply was lost, and what it would have told
         self.is_away = True
+        self.figures = EngineFigures(SCRIPTS)
         self.offset: float | None = None  # the engine's time less `time.monotonic`
 
     async def start(self, tell: Callable[[bool], None]) -> None:
@@ -135,7 +137,9 @@ class Link:
             BackendAwayError: there is no reply in time.
             AnswerError: the reply is not "OK".
         """
+        self.figures.scripts[name] += 1
         if self._is_closing or (self.is_away and not is_probe):
+            self.figures.unanswered += 1
             raise BackendAwayError
         request = _Request(SCRIPTS[name], args, is_probe=is_probe)
         self._pending.append(request)
@@ -172,6 +176,7 @@ class Link:
         """Send what is wanted until all of it has its reply, or was given up."""
         while self._sent:
             if not await self._attempt():
+                self.figures.failures += 1
                 await asyncio.sleep(RETRY_PAUSE)
             self._sent = [request for request in self._sent if not request.reply.done()]
             if self._sent:  # whatever came meanwhile goes with the next attempt
@@ -219,7 +224,9 @@ class Link:
             pipeline.execute_command("WAIT", replicas, REPLICA_TIMEOUT)
         for request in requests:
             request.was_sent = True
+        sent_at = time.monotonic()
         replies: Reply = await pipeline.execute(raise_on_error=False)
+        self.figures.round_trips.observe(time.monotonic() - sent_at)
         if not replicas:
             return replies
         have_it = replies.pop()
@@ -284,11 +291,13 @@ class Link:
     def _give_up(self, requests: Sequence[_Request]) -> None:
         for request in requests:
             if not request.reply.done():
+                self.figures.unanswered += 1
                 request.reply.set_exception(BackendAwayError())
 
     def _is_lost(self) -> None:
         if not self.is_away:
             self.is_away = True
+            self.figures.lost()
             self._miss(self._error or "no reply")
 
     def _miss(self, error: str) -> None:
@@ -305,6 +314,7 @@ class Link:
     def _is_back(self) -> None:
         if self.is_away:
             self.is_away, self._error = False, ""
+            self.figures.found()
             if self._is_missed:
                 self._is_missed = False
                 log.info("backend_back")

@@ -117,6 +117,7 @@ class RedisBackend:
         )
         self._known = KnownCalls()
         self.live_calls, self.depths = self._members.live_calls, self._streams.depths
+        self.figures = self._link.figures
 
     async def start(self, tell_health: Callable[[bool], None]) -> None:
         """See `Backend.start`.
@@ -325,11 +326,9 @@ class RedisBackend:
 
     async def due(self) -> Due:
         """See `Backend.due`."""
-        now, rules = self._clock.now(), self._rules
-        may_bury = int(self._members.may_bury)
-        kept = rules.events_kept, rules.traces_kept
-        reply = await self._run("due", now, rules.resume_window, may_bury, DUE_AT_ONCE, *kept)
-        calls, sessions, moved, next_at = reply
+        rules, may_bury = self._rules, int(self._members.may_bury)
+        args = (rules.resume_window, may_bury, DUE_AT_ONCE, rules.events_kept, rules.traces_kept)
+        calls, sessions, moved, next_at = await self._run("due", self._clock.now(), *args)
         return Due(
             [call.decode() for call in calls],
             [over_of(each) for each in sessions],

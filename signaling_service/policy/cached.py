@@ -14,6 +14,7 @@ TIMEOUT: Final = 0.3  # s; the caller waits as long before hearing anything
 MAX_AGE: Final = 5.0  # s; so long somebody who was blocked a moment ago still gets through
 MAX_VERDICTS: Final = 10_000  # some MB; a node begins fewer calls within the age
 MAX_FORGOTTEN: Final = 8  # at a time: a call pays for some of the others, not for all
+FAILED: Final = "failed"  # the one answer that is no verdict
 QUIET: Final = 10.0  # s; a policy that is down fails for every call, and one line says it
 
 log = structlog.get_logger()
@@ -38,7 +39,7 @@ class Cached:
     """A `CallPolicy` that never fails: it asks another one, and says no where that does not answer.
 
     Verdicts hold for `MAX_AGE`. A failure is not kept: the next call asks again. Who
-    asks the same at the same time shares an answer.
+    asks the same at the same time shares an answer. `answers` counts them, by what they were.
     """
 
     def __init__(self, policy: CallPolicy, clock: Clock) -> None:
@@ -46,6 +47,7 @@ class Cached:
         self._clock = clock
         self._known: dict[Question, Known] = {}  # the oldest first
         self._asking: dict[Question, asyncio.Task[Verdict]] = {}
+        self.answers = dict.fromkeys([*(each.name.lower() for each in Verdict), FAILED], 0)
         self._failures = 0  # that no line of the log has told of
         self._told_at = float("-inf")
 
@@ -79,6 +81,7 @@ class Cached:
     async def _ask(self, question: Question) -> Verdict:
         asked_at = self._clock.now()
         answer = await self._answer_in_time(question)
+        self.answers[answer.name.lower() if isinstance(answer, Verdict) else FAILED] += 1
         if isinstance(answer, Verdict):
             self._keep(question, Known(answer, asked_at))
             return answer

@@ -37,6 +37,7 @@ async def admit(
     if kind is None and request.seq:
         kind = ""  # a request that a newer client knows
     if delay := service.pacing.wait(device, kind):
+        service.traffic.paced += 1
         await sleep(service.clock, delay)
     if kind == "refresh":
         return await credentials.renew(request.refresh.access_token, service.registry.is_revoked)

@@ -25,8 +25,8 @@ Handler: TypeAlias = (
 )
 
 
-async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> None:
-    """Let nothing out of a handler but a status and a fixed text."""
+async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> grpc.StatusCode:
+    """Let nothing out of a handler but a status and a fixed text; returns the code."""
     try:
         status = await serve()
     except StreamEndedError as error:
@@ -36,15 +36,17 @@ async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]])
     except NotImplementedError:
         status = errors.UNIMPLEMENTED
     except grpc.aio.InternalError:
-        return  # the connection was lost in the middle of a write
+        return grpc.StatusCode.CANCELLED  # the connection was lost in the middle of a write
     except Exception:
         error_id, status = errors.internal()
         log.exception("rpc_failed", error_id=error_id)
-    if status is not None:
-        context.set_code(status.code)
-        context.set_details(status.text)
-        if status.details:
-            context.set_trailing_metadata(_rich(status))
+    if status is None:
+        return grpc.StatusCode.OK
+    context.set_code(status.code)
+    context.set_details(status.text)
+    if status.details:
+        context.set_trailing_metadata(_rich(status))
+    return status.code
 
 
 def _rich(status: Status) -> tuple[tuple[str, bytes], ...]:

@@ -38,6 +38,10 @@ class Health(HealthServicer):
         self._is_over = True
         self._wake()
 
+    def is_serving(self, service: str) -> bool:
+        """What is told of a service; for any thread."""
+        return self._status(service) == SERVING
+
     async def Check(  # noqa: N802 - the stubs are for both kinds of server
         self, request: pb.HealthCheckRequest, context: Context
     ) -> pb.HealthCheckResponse:

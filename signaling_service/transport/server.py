@@ -112,6 +112,11 @@ class Server:
         for service in (SERVICE, CALL_SERVICE):
             self._health.tell(service, SERVING if is_ready else NOT_SERVING)
 
+    @property
+    def is_ready(self) -> bool:
+        """What load balancers are told; for any thread."""
+        return self._health.is_serving(SERVICE)
+
     def turn_away(self) -> None:
         """Tell load balancers to send nobody."""
         self._health.tell_over()

@@ -1,11 +1,12 @@
 """What every stream of a node works with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from signaling_service.auth.authenticator import Authenticator
 from signaling_service.clock import Clock
 from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
+from signaling_service.metrics.traffic import Traffic
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.writes import WriteWatch
@@ -22,3 +23,4 @@ class Service:
     ice: IceProvider
     authenticator: Authenticator
     writes: WriteWatch
+    traffic: Traffic = field(default_factory=Traffic)

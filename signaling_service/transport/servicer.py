@@ -54,7 +54,11 @@ class SignalingServicer:
 
     async def connect(self, _requests: object, context: Context) -> None:
         """The stream of one device."""
-        await guard(context, lambda: self._connect(context))
+        code = grpc.StatusCode.CANCELLED  # unless it comes to another end
+        try:
+            code = await guard(context, lambda: self._connect(context))
+        finally:
+            self._service.traffic.streams_ended[code] += 1
 
     async def get_ice_servers(self, request: bytes, context: Context) -> bytes:
         """Servers and credentials for a device."""

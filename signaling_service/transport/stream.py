@@ -187,7 +187,7 @@ class Stream:
                 await self._write_mailbox(self._connection)
                 await self._write_unnumbered()
                 if self._acks.is_wanted or (is_last and self._acks.is_owed):
-                    await self._write_frame(b"", seq=0)
+                    await self._write_frame(b"", None, seq=0)
             if is_last:
                 break
         return self._end
@@ -202,7 +202,8 @@ class Stream:
 
     async def _write_unnumbered(self) -> None:
         while self._unnumbered and self._end is None:
-            await self._write_frame(self._unnumbered.pop(0).SerializeToString(), seq=0)
+            response = self._unnumbered.pop(0)
+            await self._write_frame(response.SerializeToString(), response.WhichOneof("payload"), 0)
         if self._room is not None:
             self._room.set()
 
@@ -218,16 +219,17 @@ class Stream:
             await self._write_unnumbered()  # an error goes ahead of an ack for what came after it
             if self._end is not None:
                 return
-            await self._write_frame(completed(entry, self._service), entry.seq)
+            await self._write_frame(completed(entry, self._service), entry.kind, entry.seq)
             self._sent = entry.seq
 
-    async def _write_frame(self, body: bytes, seq: int) -> None:
+    async def _write_frame(self, body: bytes, kind: str | None, seq: int) -> None:
         """Write a response; fields of a message may come in parts (protobuf encoding)."""
         _HEAD.seq, _HEAD.ack = seq, self._acks.tell()
         head = _HEAD.SerializeToString()
         self._service.writes.began(self)
         await self._write_bytes(head + body)
         self._service.writes.ended(self)
+        self._service.traffic.sent[kind] += 1
 
     # reading
 
@@ -267,6 +269,7 @@ class Stream:
 
     async def _receive(self, request: pb.ConnectRequest) -> None:
         kind = request.WhichOneof("payload")
+        self._service.traffic.received[kind] += 1
         if self._connection is None:
             if kind != "hello":
                 raise StreamEndedError(errors.NO_HELLO)
@@ -295,6 +298,7 @@ class Stream:
         issued_at = self._credentials.identity.issued_at
         visit = Visit(self._device, request, self.wake, issued_at)
         connection = await self._service.registry.connect(visit)
+        self._service.traffic.opens(request.hello, is_resumed=connection.is_resumed)
         self._acks.resume(connection.received)
         self._received = connection.received
         self._sent = connection.acked
@@ -317,10 +321,7 @@ class Stream:
             self._acks.processes(request.seq)
 
     async def _dispatch(
-        self,
-        connection: Connection,
-        request: pb.ConnectRequest,
-        refusal: RefusedError | None = None,
+        self, connection: Connection, request: pb.ConnectRequest, refusal: RefusedError | None
     ) -> pb.ConnectResponse | None:
         """Let the registry have a request; returns the error that no mailbox has.
 
@@ -329,8 +330,10 @@ class Stream:
         try:
             return await self._service.registry.dispatch(connection.stream, request, refusal)
         except BackendAwayError:
-            if request.WhichOneof("payload") is None and not request.seq:
+            kind = request.WhichOneof("payload")
+            if kind is None and not request.seq:
                 return None  # a bare ack: the next one says it too
+            self._service.registry.refusals.count(kind, UnavailableError.code)
             away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
             error = away.message(request.seq)
             call_id = request.call_id if is_valid_call_id(request.call_id) else ""

@@ -49,6 +49,7 @@ async def test_growing_delay(clock: ManualClock) -> None:
     assert waits[10:14] == [1, 2, 3, 4]
     assert waits == sorted(waits)
     assert waits[-1] == MAX_DELAY
+    assert attempts.throttle.held == 40
 
 
 async def test_address_by_address(clock: ManualClock) -> None:

@@ -74,6 +74,16 @@ async def test_the_verdict_is_the_policys(policy: Scripted, asks: Cached, verdic
     assert policy.asked == [(ALICE, "bob", None)]
 
 
+async def test_answers_are_counted(policy: Scripted, asks: Cached) -> None:
+    """By what they were; a verdict that is kept is no answer, and whatever is none has failed."""
+    for callee, answer in (("bob", Verdict.ALLOWED), ("carol", Verdict.NOT_ALLOWED), ("dan", None)):
+        policy.answer = answer
+        for _ in range(2):
+            await asks.may_call(ALICE, callee, None)
+
+    assert asks.answers == {"allowed": 1, "not_allowed": 1, "not_allowed_openly": 0, "failed": 2}
+
+
 async def test_each_question_has_its_verdict(policy: Scripted, asks: Cached) -> None:
     """Another device of the caller, another callee, and a device that is named: each is asked."""
     questions = [

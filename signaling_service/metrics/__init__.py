@@ -1,0 +1,1 @@
+"""What an operator sees of a node: figures for Prometheus, whether it is alive, and ready."""
