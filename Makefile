@@ -66,7 +66,7 @@ format: $(READY) ## Format code and protos
 proto: $(READY) ## Generate the stubs from protos/
 	VENV=$(VENV) scripts/proto.sh
 
-e2e: $(READY) ## Test with libwebrtc, coturn and buf curl (installs Debian packages)
+e2e: $(READY) ## Test with libwebrtc, coturn, buf curl and promtool (installs Debian packages)
 	scripts/install-e2e.sh
 	$(BIN)/python -m pytest tests/e2e --timeout=600
 

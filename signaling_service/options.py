@@ -259,9 +259,9 @@ MetricsListen = Annotated[
     typer.Option(
         envvar="SIGNALING_METRICS_LISTEN",
         metavar="HOST:PORT",
-        help="Where Prometheus finds [b]/metrics[/b]. Port 0: any; [b]off[/b]: nowhere. Each "
-        "worker has its own: number 0 this one, number 3 that three above; the log event "
-        "[b]worker_serving[/b] has it.",
+        help="Where Prometheus finds [b]/metrics[/b], and probes [b]/livez[/b] and "
+        "[b]/readyz[/b]. Port 0: any; [b]off[/b]: nowhere. Each worker has its own: number 0 "
+        "this one, number 3 that three above; the log event [b]worker_serving[/b] has it.",
         rich_help_panel=WATCHING,
     ),
 ]
