@@ -164,6 +164,7 @@ class App:
         metrics.show(process)
         metrics.show(lambda: families.of_traffic(metrics.traffic, self._streams))
         metrics.show(lambda: families.of_refusals(self._registry.refusals))
+        metrics.show(lambda: families.of_watchers(self._watchers))
         metrics.show(lambda: families.of_credentials(self._throttle.held))
         self._watch_what_is_chosen()
 

@@ -198,6 +198,13 @@ def of_policy(answers: Mapping[str, int]) -> Iterable[Metric]:
     )
 
 
+def of_watchers(watchers: Sized) -> Iterable[Metric]:
+    """Other services that are told of events."""
+    yield GaugeMetricFamily(
+        "signaling_event_watchers", "Streams of events that are open at this node.", len(watchers)
+    )
+
+
 def of_credentials(held: int) -> Iterable[Metric]:
     """Who tries forged credentials."""
     yield CounterMetricFamily(

@@ -40,6 +40,9 @@ class Watchers:
         self._wakes: set[asyncio.Event] = set()
         self._is_over = False
 
+    def __len__(self) -> int:
+        return len(self._wakes)
+
     def end_all(self) -> None:
         """End them: each may go on at another node."""
         self._is_over = True

@@ -7,6 +7,7 @@ from signaling_service.app import App
 from tests.clock import ManualClock
 from tests.devices import User, answered_call, sdp
 from tests.metrics.scrape import comes_to, counted, scrape, value
+from tests.services import OtherService
 from tests.transport.settings import limited
 
 
@@ -131,3 +132,14 @@ async def test_requests_that_are_too_fast_are_counted(
 
     refused = {"kind": "offer", "code": "rate_limited"}
     assert value(app, "signaling_requests_refused_total", **refused) == 1
+
+
+async def test_watchers_are_counted(app: App) -> None:
+    """Other services that are told of events."""
+    gateway = OtherService(app.address)
+    async with gateway.watching() as watch:
+        await watch.begins()
+        assert value(app, "signaling_event_watchers") == 1
+
+    await comes_to(0, app, "signaling_event_watchers")
+    await gateway.close()
