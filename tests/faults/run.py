@@ -12,6 +12,7 @@ from tests.faults.report import ROWS, Row, table
 from tests.faults.story import open_calls, story
 from tests.faults.traffic import USUAL, Load, Traffic
 from tests.faults.verdict import ENDS, judge
+from tests.faults.watcher import Watcher
 
 MOST_STORIES: Final = 3
 
@@ -42,13 +43,18 @@ async def recorded(
 async def traffic(
     nodes: Sequence[str], seed: int, fault: str, load: Load = USUAL
 ) -> AsyncIterator[Traffic]:
-    """Calls that go on while the body breaks things; then they end, and are judged."""
+    """Calls that go on while the body breaks things; then they end, and are judged.
+
+    Another service watches: it has to be told of each, in order and once.
+    """
     async with (
         recorded(seed, fault) as ledger,
+        Watcher(nodes, ledger) as watcher,
         Traffic(nodes, ledger, seed, load) as calls,
     ):
         yield calls
         await calls.finish()
+        await watcher.hears_all()
 
 
 def tell(ledger: Ledger, call_ids: Sequence[str]) -> None:
