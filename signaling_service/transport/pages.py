@@ -2,6 +2,7 @@
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
 from typing import Final
 
 from signaling.v1 import calls_pb2
@@ -30,20 +31,28 @@ async def page_of(
     user_id = request.user_id if request.HasField("user_id") else None
     place = _place_in(request) if request.page_token else None
     found: list[calls_pb2.Call] = []
-    for _ in range(LOOK_AT_MOST // LOOK_AT_ONCE):
-        calls = await archive.calls(user_id, place, LOOK_AT_ONCE)
+    looked_at = 0
+    while True:
+        most = LOOK_AT_ONCE if request.state else min(size - len(found), LOOK_AT_ONCE)
+        calls = await archive.calls(user_id, place, most)
         for call in calls:
             place = Place(call.created_at, call.call_id)
             if request.state in (pb.CALL_STATE_UNSPECIFIED, call.state):
                 found.append(call_of(call))
             if len(found) == size:
-                break
-        if len(found) == size or len(calls) < LOOK_AT_ONCE:
-            is_last = len(found) < size
-            break
-    else:
-        is_last = False
-    token = "" if is_last or place is None else _token(place, request)
+                return _page(found, place, request)
+        looked_at += len(calls)
+        if len(calls) < most:
+            return _page(found, None, request)
+        if looked_at >= LOOK_AT_MOST:
+            return _page(found, place, request)
+
+
+def _page(
+    found: Sequence[calls_pb2.Call], place: Place | None, request: calls_pb2.ListCallsRequest
+) -> calls_pb2.ListCallsResponse:
+    """What was found; the next page goes on behind a place, if there is one."""
+    token = "" if place is None else _token(place, request)
     return calls_pb2.ListCallsResponse(calls=found, next_page_token=token)
 
 
