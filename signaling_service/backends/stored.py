@@ -52,6 +52,7 @@ def call_to_bytes(call: Call) -> bytes:
         answered_at=call.times.answered_at,
         connected_at=call.times.connected_at,
         ended_at=call.times.ended_at,
+        traceparent=call.traceparent,
     )
     return stored.SerializeToString()
 
@@ -77,20 +78,23 @@ def call_from_bytes(call_id: str, data: bytes, relay: Relay) -> Call:
         ended=stored.ended if stored.HasField("ended") else None,
         times=_times_back(stored),
         deadline=stored.deadline,
+        traceparent=stored.traceparent,
         relay=relay,
     )
 
 
 def held_to_bytes(held: Held) -> bytes:
     """Candidates that wait for the win."""
-    stored = state.Held(sender=held.sender.message(), candidates=held.candidates)
+    stored = state.Held(
+        sender=held.sender.message(), candidates=held.candidates, traceparent=held.traceparent
+    )
     return stored.SerializeToString()
 
 
 def held_from_bytes(data: bytes) -> Held:
     """What `held_to_bytes` wrote."""
     stored = state.Held.FromString(data)
-    return Held(_device(stored.sender), stored.candidates)
+    return Held(_device(stored.sender), stored.candidates, stored.traceparent)
 
 
 def agent_to_bytes(hello: pb.Hello) -> bytes:

@@ -142,6 +142,7 @@ def handle(
     while turn.is_due:
         _fire(turn)
         turn.trace("deadline", None)
+    turn.traceparent = event.request.traceparent
     if event.kind == "terminate":
         _terminate(turn, event)
     elif event.device is not None:

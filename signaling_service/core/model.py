@@ -137,6 +137,7 @@ class Held(NamedTuple):
 
     sender: Device
     candidates: pb.IceCandidates
+    traceparent: str = ""
 
 
 class Relay(NamedTuple):
@@ -166,6 +167,7 @@ class Call(NamedTuple):
     ended: pb.CallEnded | None = None
     times: Times = Times()
     deadline: float = 0.0  # when the clock drives the call next
+    traceparent: str = ""  # of the first offer
     relay: Relay = Relay()  # the last, so that a candidate can replace it at little cost
 
     def with_relay(self, relay: Relay) -> "Call":

@@ -41,6 +41,7 @@ def start(turn: Turn, sender: Device, event: Event) -> None:
             is_barred=_is_barred(turn, callee, event.verdict),
             ring_deadline=turn.now + ring_timeout,
             negotiation=Negotiation(1, sender),
+            traceparent=request.traceparent,
         )
     )
     targets = [] if turn.call.is_barred else _targets(callee, offer, sender)
@@ -84,7 +85,7 @@ def ring(turn: Turn, device: Device, session: int) -> None:
     """Add a leg and send it the offer."""
     call = turn.call
     turn.change(legs={**call.legs, device: Leg(device, session)})
-    response = turn.copy(call.caller.device, offer=call.offer)
+    response = turn.copy(call.caller.device, call.traceparent, offer=call.offer)
     response.offer.negotiation = 1
     turn.deliver(device, response, ring_deadline=call.ring_deadline)
 

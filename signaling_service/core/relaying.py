@@ -48,6 +48,8 @@ def forward(
         return None
     relay = Relay({**call.relay.counts, sender: count})
     response = pb.ConnectResponse(call_id=call.call_id, sender=sender.message(), candidates=message)
+    if request.traceparent:
+        response.traceparent = request.traceparent
     return Outcome(call.with_relay(relay), (Delivery(peer.device, response),))
 
 
@@ -75,7 +77,8 @@ def candidates(turn: Turn, sender: Device, event: Event) -> None:
         message = pb.IceCandidates(candidates=[message.candidates[index] for index in fresh])
     counts = {**call.relay.counts, sender: _count(turn, sender, len(message.candidates))}
     if is_ringing:
-        turn.relay(Relay(counts, (*call.relay.held, Held(sender, message))))
+        held = Held(sender, message, turn.traceparent)
+        turn.relay(Relay(counts, (*call.relay.held, held)))
     else:
         turn.relay(Relay(counts))
         turn.deliver(turn.peer(sender).device, turn.copy(sender, candidates=message))

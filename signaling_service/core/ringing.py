@@ -63,7 +63,8 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
     for held in call.relay.held:
         if held.sender in (caller, sender):
             to = sender if held.sender == caller else caller
-            turn.deliver(to, turn.copy(held.sender, candidates=held.candidates))
+            copy = turn.copy(held.sender, held.traceparent, candidates=held.candidates)
+            turn.deliver(to, copy)
     _stop_losers(turn, sender)
     winner = turn.call.legs[sender]
     turn.change(

@@ -40,6 +40,7 @@ class Turn:
         self.now = now
         self.rules = rules
         self.directory = directory
+        self.traceparent = ""  # of the request that is applied
         self.refusal: RefusedError | None = None
         self._before = self._call = self._seen = call
         self._is_changed = False
@@ -106,11 +107,22 @@ class Turn:
 
     def tell(self, device: Device, **payload: Any) -> None:
         """Send a message of the service's own about the call."""
-        self.deliver(device, pb.ConnectResponse(call_id=self.call.call_id, **payload))
+        trace = self.traceparent or None
+        self.deliver(
+            device, pb.ConnectResponse(call_id=self.call.call_id, traceparent=trace, **payload)
+        )
 
-    def copy(self, sender: Device, **payload: Any) -> pb.ConnectResponse:
-        """A message of `sender` as others get it."""
-        return pb.ConnectResponse(call_id=self.call.call_id, sender=sender.message(), **payload)
+    def copy(
+        self, sender: Device, traceparent: str | None = None, **payload: Any
+    ) -> pb.ConnectResponse:
+        """A message of `sender` as others get it; of this request's trace, unless it is given."""
+        trace = self.traceparent if traceparent is None else traceparent
+        return pb.ConnectResponse(
+            call_id=self.call.call_id,
+            sender=sender.message(),
+            traceparent=trace or None,
+            **payload,
+        )
 
     def deliver(
         self, device: Device, response: pb.ConnectResponse, ring_deadline: float | None = None

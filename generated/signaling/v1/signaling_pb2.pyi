@@ -470,6 +470,7 @@ class ConnectRequest(_message.Message):
     CONNECTION_STATE_FIELD_NUMBER: _builtins.int
     APP_MESSAGE_FIELD_NUMBER: _builtins.int
     REFRESH_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Numbers the requests of a session: 1, 2, 3 and so on without a gap. 0 is
     unnumbered: processed, but never recognised as a duplicate. A bare ack and
@@ -483,6 +484,11 @@ class ConnectRequest(_message.Message):
     call_id: _builtins.str
     """The call that the payload is about: 1 to 64 of `A-Z a-z 0-9 _ . : -`,
     chosen by the caller. A UUID: it must not be guessable.
+    """
+    traceparent: _builtins.str
+    """Which trace the request belongs to: a `traceparent` of W3C Trace Context, 55
+    characters. What the peer gets because of it carries one too. A malformed one
+    is ignored.
     """
     @_builtins.property
     def hello(self) -> Global___Hello:
@@ -540,13 +546,19 @@ class ConnectRequest(_message.Message):
         connection_state: Global___ConnectionState | None = ...,
         app_message: Global___AppMessage | None = ...,
         refresh: Global___Refresh | None = ...,
+        traceparent: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "app_message", b"app_message", "candidates", b"candidates", "connection_state", b"connection_state", "hangup", b"hangup", "hello", b"hello", "offer", b"offer", "payload", b"payload", "refresh", b"refresh", "reject", b"reject", "ringing", b"ringing"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent", "answer", b"answer", "app_message", b"app_message", "candidates", b"candidates", "connection_state", b"connection_state", "hangup", b"hangup", "hello", b"hello", "offer", b"offer", "payload", b"payload", "refresh", b"refresh", "reject", b"reject", "ringing", b"ringing", "traceparent", b"traceparent"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "app_message", b"app_message", "call_id", b"call_id", "candidates", b"candidates", "connection_state", b"connection_state", "hangup", b"hangup", "hello", b"hello", "offer", b"offer", "payload", b"payload", "refresh", b"refresh", "reject", b"reject", "ringing", b"ringing", "seq", b"seq"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent", "ack", b"ack", "answer", b"answer", "app_message", b"app_message", "call_id", b"call_id", "candidates", b"candidates", "connection_state", b"connection_state", "hangup", b"hangup", "hello", b"hello", "offer", b"offer", "payload", b"payload", "refresh", b"refresh", "reject", b"reject", "ringing", b"ringing", "seq", b"seq", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__traceparent: _TypeAlias = _typing.Literal["traceparent"]  # noqa: Y015
+    _WhichOneofArgType__traceparent: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent"]  # noqa: Y015
     _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["hello", "offer", "answer", "candidates", "ringing", "reject", "hangup", "connection_state", "app_message", "refresh"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__traceparent) -> _WhichOneofReturnType__traceparent | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
 Global___ConnectRequest: _TypeAlias = ConnectRequest  # noqa: Y015
@@ -573,6 +585,7 @@ class ConnectResponse(_message.Message):
     ICE_SERVERS_FIELD_NUMBER: _builtins.int
     DRAINING_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     seq: _builtins.int
     """Numbers what must not be lost: 1, 2, 3 and so on without a gap for the
     life of the session. 0 on `welcome`, `draining`, `ice_servers`, bare acks
@@ -584,6 +597,10 @@ class ConnectResponse(_message.Message):
     """
     call_id: _builtins.str
     """The call that the payload is about."""
+    traceparent: _builtins.str
+    """Which trace this belongs to (W3C Trace Context): the service's span for the
+    request that caused it, else what that request carried.
+    """
     @_builtins.property
     def sender(self) -> Global___Device:
         """The device whose request this is a copy of, from its credentials."""
@@ -655,13 +672,19 @@ class ConnectResponse(_message.Message):
         ice_servers: Global___IceServers | None = ...,
         draining: Global___Draining | None = ...,
         error: Global___RequestError | None = ...,
+        traceparent: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "app_message", b"app_message", "candidates", b"candidates", "connection_state", b"connection_state", "draining", b"draining", "ended", b"ended", "error", b"error", "ice_servers", b"ice_servers", "offer", b"offer", "payload", b"payload", "progress", b"progress", "reconnect", b"reconnect", "sender", b"sender", "welcome", b"welcome"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent", "answer", b"answer", "app_message", b"app_message", "candidates", b"candidates", "connection_state", b"connection_state", "draining", b"draining", "ended", b"ended", "error", b"error", "ice_servers", b"ice_servers", "offer", b"offer", "payload", b"payload", "progress", b"progress", "reconnect", b"reconnect", "sender", b"sender", "traceparent", b"traceparent", "welcome", b"welcome"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ack", b"ack", "answer", b"answer", "app_message", b"app_message", "call_id", b"call_id", "candidates", b"candidates", "connection_state", b"connection_state", "draining", b"draining", "ended", b"ended", "error", b"error", "ice_servers", b"ice_servers", "offer", b"offer", "payload", b"payload", "progress", b"progress", "reconnect", b"reconnect", "sender", b"sender", "seq", b"seq", "welcome", b"welcome"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent", "ack", b"ack", "answer", b"answer", "app_message", b"app_message", "call_id", b"call_id", "candidates", b"candidates", "connection_state", b"connection_state", "draining", b"draining", "ended", b"ended", "error", b"error", "ice_servers", b"ice_servers", "offer", b"offer", "payload", b"payload", "progress", b"progress", "reconnect", b"reconnect", "sender", b"sender", "seq", b"seq", "traceparent", b"traceparent", "welcome", b"welcome"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__traceparent: _TypeAlias = _typing.Literal["traceparent"]  # noqa: Y015
+    _WhichOneofArgType__traceparent: _TypeAlias = _typing.Literal["_traceparent", b"_traceparent"]  # noqa: Y015
     _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["welcome", "offer", "answer", "candidates", "progress", "ended", "connection_state", "reconnect", "app_message", "ice_servers", "draining", "error"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__traceparent) -> _WhichOneofReturnType__traceparent | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
 Global___ConnectResponse: _TypeAlias = ConnectResponse  # noqa: Y015

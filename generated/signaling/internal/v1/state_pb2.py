@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from signaling.v1 import signaling_pb2 as signaling_dot_v1_dot_signaling__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!signaling/internal/v1/state.proto\x12\x15signaling.internal.v1\x1a\x1csignaling/v1/signaling.proto\"\xe3\x04\n\x04\x43\x61ll\x12&\n\x05state\x18\x01 \x01(\x0e\x32\x17.signaling.v1.CallState\x12\x12\n\ncreated_at\x18\x02 \x01(\x01\x12+\n\x06\x63\x61ller\x18\x03 \x01(\x0b\x32\x1b.signaling.internal.v1.Side\x12\x16\n\x0e\x63\x61llee_user_id\x18\x04 \x01(\t\x12\x14\n\x0coffer_digest\x18\x05 \x01(\x0c\x12%\n\x05offer\x18\x06 \x01(\x0b\x32\x16.signaling.v1.SdpOffer\x12\x11\n\tis_barred\x18\x07 \x01(\x08\x12\x15\n\rring_deadline\x18\x08 \x01(\x01\x12(\n\x04legs\x18\t \x03(\x0b\x32\x1a.signaling.internal.v1.Leg\x12+\n\x06\x63\x61llee\x18\n \x01(\x0b\x32\x1b.signaling.internal.v1.Side\x12\x37\n\x0bnegotiation\x18\x0b \x01(\x0b\x32\".signaling.internal.v1.Negotiation\x12/\n\x07quality\x18\x0c \x01(\x0b\x32\x1e.signaling.internal.v1.Quality\x12&\n\x05\x65nded\x18\r \x01(\x0b\x32\x17.signaling.v1.CallEnded\x12\x10\n\x08\x64\x65\x61\x64line\x18\x0e \x01(\x01\x12\x18\n\x0b\x61nswered_at\x18\x0f \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0c\x63onnected_at\x18\x10 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x11 \x01(\x01H\x02\x88\x01\x01\x42\x0e\n\x0c_answered_atB\x0f\n\r_connected_atB\x0b\n\t_ended_at\"\xb8\x01\n\x04Side\x12$\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x0f\n\x07is_away\x18\x03 \x01(\x08\x12\x36\n\x0bgenerations\x18\x04 \x03(\x0b\x32!.signaling.internal.v1.Generation\x12\x1c\n\x0f\x64isconnected_at\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x12\n\x10_disconnected_at\"\x1c\n\nGeneration\x12\x0e\n\x06ufrags\x18\x01 \x03(\t\"\x94\x01\n\x03Leg\x12$\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.signaling.internal.v1.LegState\x12&\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x17.signaling.v1.CallEnded\"F\n\x0bNegotiation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\'\n\topened_by\x18\x02 \x01(\x0b\x32\x14.signaling.v1.Device\"\xaf\x01\n\x07Quality\x12\x15\n\rwas_connected\x18\x01 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x15\n\rattempt_after\x18\x03 \x01(\r\x12\x1b\n\x13is_attempt_answered\x18\x04 \x01(\x08\x12\x15\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tremaining\x18\x06 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_deadlineB\x0c\n\n_remaining\"]\n\x04Held\x12$\n\x06sender\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12/\n\ncandidates\x18\x02 \x01(\x0b\x32\x1b.signaling.v1.IceCandidates\"\x7f\n\x05\x41gent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x38\n\x06labels\x18\x02 \x03(\x0b\x32(.signaling.internal.v1.Agent.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xbd\x01\n\x08LegState\x12\x19\n\x15LEG_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11LEG_STATE_OFFERED\x10\x01\x12\x15\n\x11LEG_STATE_RINGING\x10\x02\x12\x11\n\rLEG_STATE_WON\x10\x03\x12\x12\n\x0eLEG_STATE_LOST\x10\x04\x12\x16\n\x12LEG_STATE_REJECTED\x10\x05\x12\x12\n\x0eLEG_STATE_BUSY\x10\x06\x12\x15\n\x11LEG_STATE_IGNORED\x10\x07\x42~\n\x19\x63om.signaling.internal.v1B\nStateProtoP\x01Z signaling/internal/v1;internalv1\xa2\x02\x04SIGI\xaa\x02\x15Signaling.Internal.V1\xba\x02\x11SignalingInternalb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!signaling/internal/v1/state.proto\x12\x15signaling.internal.v1\x1a\x1csignaling/v1/signaling.proto\"\xf8\x04\n\x04\x43\x61ll\x12&\n\x05state\x18\x01 \x01(\x0e\x32\x17.signaling.v1.CallState\x12\x12\n\ncreated_at\x18\x02 \x01(\x01\x12+\n\x06\x63\x61ller\x18\x03 \x01(\x0b\x32\x1b.signaling.internal.v1.Side\x12\x16\n\x0e\x63\x61llee_user_id\x18\x04 \x01(\t\x12\x14\n\x0coffer_digest\x18\x05 \x01(\x0c\x12%\n\x05offer\x18\x06 \x01(\x0b\x32\x16.signaling.v1.SdpOffer\x12\x11\n\tis_barred\x18\x07 \x01(\x08\x12\x15\n\rring_deadline\x18\x08 \x01(\x01\x12(\n\x04legs\x18\t \x03(\x0b\x32\x1a.signaling.internal.v1.Leg\x12+\n\x06\x63\x61llee\x18\n \x01(\x0b\x32\x1b.signaling.internal.v1.Side\x12\x37\n\x0bnegotiation\x18\x0b \x01(\x0b\x32\".signaling.internal.v1.Negotiation\x12/\n\x07quality\x18\x0c \x01(\x0b\x32\x1e.signaling.internal.v1.Quality\x12&\n\x05\x65nded\x18\r \x01(\x0b\x32\x17.signaling.v1.CallEnded\x12\x10\n\x08\x64\x65\x61\x64line\x18\x0e \x01(\x01\x12\x18\n\x0b\x61nswered_at\x18\x0f \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0c\x63onnected_at\x18\x10 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08\x65nded_at\x18\x11 \x01(\x01H\x02\x88\x01\x01\x12\x13\n\x0btraceparent\x18\x12 \x01(\tB\x0e\n\x0c_answered_atB\x0f\n\r_connected_atB\x0b\n\t_ended_at\"\xb8\x01\n\x04Side\x12$\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12\x0f\n\x07is_away\x18\x03 \x01(\x08\x12\x36\n\x0bgenerations\x18\x04 \x03(\x0b\x32!.signaling.internal.v1.Generation\x12\x1c\n\x0f\x64isconnected_at\x18\x05 \x01(\x01H\x00\x88\x01\x01\x42\x12\n\x10_disconnected_at\"\x1c\n\nGeneration\x12\x0e\n\x06ufrags\x18\x01 \x03(\t\"\x94\x01\n\x03Leg\x12$\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12\x0f\n\x07session\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.signaling.internal.v1.LegState\x12&\n\x05\x65nded\x18\x04 \x01(\x0b\x32\x17.signaling.v1.CallEnded\"F\n\x0bNegotiation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\'\n\topened_by\x18\x02 \x01(\x0b\x32\x14.signaling.v1.Device\"\xaf\x01\n\x07Quality\x12\x15\n\rwas_connected\x18\x01 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x15\n\rattempt_after\x18\x03 \x01(\r\x12\x1b\n\x13is_attempt_answered\x18\x04 \x01(\x08\x12\x15\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tremaining\x18\x06 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_deadlineB\x0c\n\n_remaining\"r\n\x04Held\x12$\n\x06sender\x18\x01 \x01(\x0b\x32\x14.signaling.v1.Device\x12/\n\ncandidates\x18\x02 \x01(\x0b\x32\x1b.signaling.v1.IceCandidates\x12\x13\n\x0btraceparent\x18\x03 \x01(\t\"\x7f\n\x05\x41gent\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\x38\n\x06labels\x18\x02 \x03(\x0b\x32(.signaling.internal.v1.Agent.LabelsEntry\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xbd\x01\n\x08LegState\x12\x19\n\x15LEG_STATE_UNSPECIFIED\x10\x00\x12\x15\n\x11LEG_STATE_OFFERED\x10\x01\x12\x15\n\x11LEG_STATE_RINGING\x10\x02\x12\x11\n\rLEG_STATE_WON\x10\x03\x12\x12\n\x0eLEG_STATE_LOST\x10\x04\x12\x16\n\x12LEG_STATE_REJECTED\x10\x05\x12\x12\n\x0eLEG_STATE_BUSY\x10\x06\x12\x15\n\x11LEG_STATE_IGNORED\x10\x07\x42~\n\x19\x63om.signaling.internal.v1B\nStateProtoP\x01Z signaling/internal/v1;internalv1\xa2\x02\x04SIGI\xaa\x02\x15Signaling.Internal.V1\xba\x02\x11SignalingInternalb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,24 +35,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\031com.signaling.internal.v1B\nStateProtoP\001Z signaling/internal/v1;internalv1\242\002\004SIGI\252\002\025Signaling.Internal.V1\272\002\021SignalingInternal'
   _globals['_AGENT_LABELSENTRY']._loaded_options = None
   _globals['_AGENT_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_LEGSTATE']._serialized_start=1547
-  _globals['_LEGSTATE']._serialized_end=1736
+  _globals['_LEGSTATE']._serialized_start=1589
+  _globals['_LEGSTATE']._serialized_end=1778
   _globals['_CALL']._serialized_start=91
-  _globals['_CALL']._serialized_end=702
-  _globals['_SIDE']._serialized_start=705
-  _globals['_SIDE']._serialized_end=889
-  _globals['_GENERATION']._serialized_start=891
-  _globals['_GENERATION']._serialized_end=919
-  _globals['_LEG']._serialized_start=922
-  _globals['_LEG']._serialized_end=1070
-  _globals['_NEGOTIATION']._serialized_start=1072
-  _globals['_NEGOTIATION']._serialized_end=1142
-  _globals['_QUALITY']._serialized_start=1145
-  _globals['_QUALITY']._serialized_end=1320
-  _globals['_HELD']._serialized_start=1322
-  _globals['_HELD']._serialized_end=1415
-  _globals['_AGENT']._serialized_start=1417
-  _globals['_AGENT']._serialized_end=1544
-  _globals['_AGENT_LABELSENTRY']._serialized_start=1499
-  _globals['_AGENT_LABELSENTRY']._serialized_end=1544
+  _globals['_CALL']._serialized_end=723
+  _globals['_SIDE']._serialized_start=726
+  _globals['_SIDE']._serialized_end=910
+  _globals['_GENERATION']._serialized_start=912
+  _globals['_GENERATION']._serialized_end=940
+  _globals['_LEG']._serialized_start=943
+  _globals['_LEG']._serialized_end=1091
+  _globals['_NEGOTIATION']._serialized_start=1093
+  _globals['_NEGOTIATION']._serialized_end=1163
+  _globals['_QUALITY']._serialized_start=1166
+  _globals['_QUALITY']._serialized_end=1341
+  _globals['_HELD']._serialized_start=1343
+  _globals['_HELD']._serialized_end=1457
+  _globals['_AGENT']._serialized_start=1459
+  _globals['_AGENT']._serialized_end=1586
+  _globals['_AGENT_LABELSENTRY']._serialized_start=1541
+  _globals['_AGENT_LABELSENTRY']._serialized_end=1586
 # @@protoc_insertion_point(module_scope)

@@ -90,6 +90,7 @@ class Call(_message.Message):
     ANSWERED_AT_FIELD_NUMBER: _builtins.int
     CONNECTED_AT_FIELD_NUMBER: _builtins.int
     ENDED_AT_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     state: _signaling_pb2.CallState.ValueType
     """Where it stands."""
     created_at: _builtins.float
@@ -110,6 +111,8 @@ class Call(_message.Message):
     """When media flowed first."""
     ended_at: _builtins.float
     """When it ended."""
+    traceparent: _builtins.str
+    """The trace of its first offer (W3C Trace Context), if it has one."""
     @_builtins.property
     def caller(self) -> Global___Side:
         """The side that made the first offer."""
@@ -158,10 +161,11 @@ class Call(_message.Message):
         answered_at: _builtins.float | None = ...,
         connected_at: _builtins.float | None = ...,
         ended_at: _builtins.float | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at", "_connected_at", b"_connected_at", "_ended_at", b"_ended_at", "answered_at", b"answered_at", "callee", b"callee", "caller", b"caller", "connected_at", b"connected_at", "ended", b"ended", "ended_at", b"ended_at", "negotiation", b"negotiation", "offer", b"offer", "quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at", "_connected_at", b"_connected_at", "_ended_at", b"_ended_at", "answered_at", b"answered_at", "callee", b"callee", "callee_user_id", b"callee_user_id", "caller", b"caller", "connected_at", b"connected_at", "created_at", b"created_at", "deadline", b"deadline", "ended", b"ended", "ended_at", b"ended_at", "is_barred", b"is_barred", "legs", b"legs", "negotiation", b"negotiation", "offer", b"offer", "offer_digest", b"offer_digest", "quality", b"quality", "ring_deadline", b"ring_deadline", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at", "_connected_at", b"_connected_at", "_ended_at", b"_ended_at", "answered_at", b"answered_at", "callee", b"callee", "callee_user_id", b"callee_user_id", "caller", b"caller", "connected_at", b"connected_at", "created_at", b"created_at", "deadline", b"deadline", "ended", b"ended", "ended_at", b"ended_at", "is_barred", b"is_barred", "legs", b"legs", "negotiation", b"negotiation", "offer", b"offer", "offer_digest", b"offer_digest", "quality", b"quality", "ring_deadline", b"ring_deadline", "state", b"state", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__answered_at: _TypeAlias = _typing.Literal["answered_at"]  # noqa: Y015
     _WhichOneofArgType__answered_at: _TypeAlias = _typing.Literal["_answered_at", b"_answered_at"]  # noqa: Y015
@@ -369,6 +373,9 @@ class Held(_message.Message):
 
     SENDER_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    traceparent: _builtins.str
+    """The trace they belong to (W3C Trace Context), if any."""
     @_builtins.property
     def sender(self) -> _signaling_pb2.Device:
         """Whose they are."""
@@ -382,10 +389,11 @@ class Held(_message.Message):
         *,
         sender: _signaling_pb2.Device | None = ...,
         candidates: _signaling_pb2.IceCandidates | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "sender", b"sender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "sender", b"sender"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "sender", b"sender", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
