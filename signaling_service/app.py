@@ -24,6 +24,7 @@ from signaling_service.config import METRICS_LISTEN, SettingError, Settings
 from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
+from signaling_service.journal import Journal
 from signaling_service.metrics import families
 from signaling_service.metrics.node import Metrics
 from signaling_service.policy.base import CallPolicy
@@ -33,6 +34,9 @@ from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.call_servicer import CallServicer
 from signaling_service.transport.door import Door
+from signaling_service.tracing.base import Tracer
+from signaling_service.tracing.choosing import NoPackagesError
+from signaling_service.tracing.choosing import choose as choose_tracer
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
@@ -41,6 +45,7 @@ from signaling_service.transport.streams import Streams
 from signaling_service.transport.tls import Certificates
 from signaling_service.transport.watching import Watchers
 from signaling_service.transport.writes import WriteWatch
+from signaling_service.witness import Witness
 
 STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
 
@@ -59,9 +64,9 @@ class App:
         self.metrics = Metrics()
         self._backend = _backend(settings, clock, rules)
         self._policy = _call_policy(settings, clock)
-        self._registry = CallRegistry(
-            self._backend, clock, rules, self.metrics.calls.observe, self._policy
-        )
+        self._tracer = _tracer(settings, clock)
+        witness = Witness(Journal(clock), self._tracer, [self.metrics.calls.observe])
+        self._registry = CallRegistry(self._backend, clock, rules, witness, self._policy)
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
         self._throttle = Throttle(self._backend.take, clock)
@@ -69,7 +74,15 @@ class App:
         pacing = Pacing(settings.limits.rates, clock.now)
         traffic = self.metrics.traffic
         service = Service(
-            self._registry, clock, rules, pacing, ice, self._authenticator, self._writes, traffic
+            self._registry,
+            clock,
+            rules,
+            pacing,
+            ice,
+            self._authenticator,
+            self._writes,
+            witness,
+            traffic,
         )
         door = Door(self._authenticator, settings.limits.request_metadata_bytes)
         archive = self._backend.archive
@@ -115,7 +128,10 @@ class App:
             address=self.address,
             backend=self._settings.backend_name,
             call_policy=self._settings.call_policy or "everybody",
+            auth="jwt" if self._settings.takes_tokens else "dev",
+            tls=self._settings.tls_cert is not None,
             metrics=self.metrics.address or "off",
+            traces=self._settings.otlp_endpoint or "off",
             **({"service_address": self.service_address} if self.service_address else {}),
         )
         return self
@@ -181,6 +197,7 @@ class App:
 
     async def _close(self) -> None:
         await self._policy.close()
+        await self._tracer.close()
         self._writes.close()
         self._streams.close()
         self.metrics.close()
@@ -263,6 +280,13 @@ def _call_policy(settings: Settings, clock: Clock) -> CallPolicy:
         return choose(settings.call_policy, clock)
     except Exception as error:
         raise SettingError("call_policy", _told(error)) from error
+
+
+def _tracer(settings: Settings, clock: Clock) -> Tracer:
+    try:
+        return choose_tracer(settings.otlp_endpoint, settings.trace_sample, clock)
+    except NoPackagesError as error:
+        raise SettingError("otlp_endpoint", str(error)) from error
 
 
 def _told(error: Exception) -> str:

@@ -52,6 +52,9 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     ice_endpoint_token_file: options.IceEndpointTokenFile = None,
     drain_deadline: options.DrainDeadline = 15,
     metrics_listen: options.MetricsListen = "127.0.0.1:9464",
+    otlp_endpoint: options.OtlpEndpoint = None,
+    trace_sample: options.TraceSample = 0.01,
+    log_level: options.LogLevel = "info",
     reflection: options.Reflection = None,
 ) -> None:
     """Run a node until SIGTERM; with [b]--workers[/b] several, as one service.
@@ -61,7 +64,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     """
     chosen = dict(locals())
     process.choose_experiments()
-    process.log_to_stderr()
+    process.log_to_stderr(log_level)
     _run(chosen)
 
 

@@ -50,6 +50,9 @@ class Settings(BaseModel):
     resume_window: Seconds = 120
     drain_deadline: Seconds = 15
     metrics_listen: str = METRICS_LISTEN
+    otlp_endpoint: str | None = None
+    trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     reflection: bool | None = None  # None: with dev credentials
     limits: LimitSettings = Field(default_factory=LimitSettings)
 
@@ -97,6 +100,14 @@ class Settings(BaseModel):
             return policy
         names = ", ".join(installed.names()) or "none"
         raise ValueError(f"{policy!r} is neither a URL nor installed; installed: {names}")
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _check_otlp_endpoint(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://none")
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise ValueError("is not http://HOST:PORT, or https://… for TLS")
+        return url
 
     @field_validator("turn_url")
     @classmethod

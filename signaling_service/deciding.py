@@ -5,11 +5,22 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.backends.base import Decide, Sender
 from signaling_service.core.errors import RefusedError
 from signaling_service.core.model import Call, Delivery, Directory, Event, Outcome
+from signaling_service.core.requests import check
+from signaling_service.core.rules import Limits
 
 
 def keep(call: Call | None, _directory: Directory, _now: float) -> Outcome:
     """Change nothing: the step of a bare ack."""
     return Outcome(call)
+
+
+def wrong_with(request: pb.ConnectRequest, kind: str | None, limits: Limits) -> RefusedError | None:
+    """What is wrong with the form of a request, if anything is."""
+    try:
+        check(request, kind, limits)
+    except RefusedError as refusal:
+        return refusal
+    return None
 
 
 def refuse(refusal: RefusedError) -> Decide:

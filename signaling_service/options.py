@@ -266,6 +266,38 @@ MetricsListen = Annotated[
     ),
 ]
 
+OtlpEndpoint = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIGNALING_OTLP_ENDPOINT",
+        metavar="URL",
+        help="Where traces go: a collector that speaks OTLP over gRPC, such as "
+        "[b]http://127.0.0.1:4317[/b]. Needs the extra [b]otel[/b]. Without: no traces.",
+        rich_help_panel=WATCHING,
+    ),
+]
+
+TraceSample = Annotated[
+    float,
+    typer.Option(
+        envvar="SIGNALING_TRACE_SAMPLE",
+        metavar="RATIO",
+        help="How many of the calls are traced, 0 to 1. What a client asks to be traced is, too.",
+        rich_help_panel=WATCHING,
+    ),
+]
+
+LogLevel = Annotated[
+    str,
+    typer.Option(
+        envvar="SIGNALING_LOG_LEVEL",
+        metavar="LEVEL",
+        help="What is logged: [b]debug[/b], [b]info[/b], [b]warning[/b] or [b]error[/b], and "
+        "what is worse.",
+        rich_help_panel=WATCHING,
+    ),
+]
+
 Reflection = Annotated[
     bool | None,
     typer.Option(

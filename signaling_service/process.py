@@ -19,6 +19,12 @@ GRPC_EXPERIMENTS: Final = (
 )
 STOPPING: Final = (signal.SIGTERM, signal.SIGINT)
 MEMORY_INTERVAL: Final = 5.0  # s; nothing to give back takes less than 1 ms
+LEVELS: Final = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
 GC_THRESHOLD: Final = 50_000  # new objects between two looks at the youngest
 
 
@@ -97,8 +103,11 @@ def _malloc_trim() -> Callable[[int], object] | None:
     return trim
 
 
-def log_to_stderr() -> None:
-    """One line an event: JSON, or something to look at on a terminal."""
+def log_to_stderr(level: str = "info") -> None:
+    """One line an event of this level or worse: JSON, or something to look at on a terminal.
+
+    A level that does not exist counts as `info`: the settings refuse it, in their own words.
+    """
     is_terminal = sys.stderr.isatty()
     # not the traceback that it would choose: that one shows local variables, such as tokens
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -110,7 +119,7 @@ def log_to_stderr() -> None:
             *([] if is_terminal else [structlog.processors.format_exc_info]),
             console if is_terminal else structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS.get(level, logging.INFO)),
         # a line is one write, so that lines of several processes do not mix
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
     )

@@ -33,14 +33,15 @@ from signaling_service.core.errors import (
 )
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Event, Outcome
-from signaling_service.core.requests import check, is_valid_call_id
+from signaling_service.core.requests import is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
-from signaling_service.deciding import answered, error_of, keep, refuse, users_of
+from signaling_service.deciding import answered, error_of, keep, refuse, users_of, wrong_with
 from signaling_service.metrics.refusals import Refusals
 from signaling_service.policy.base import EVERYBODY, CallPolicy, verdict_on
 from signaling_service.snapshots import snapshot_of
 from signaling_service.turns import Turns
+from signaling_service.witness import Witness
 
 LEAVE_RETRY: Final = 0.5  # s; likewise, for a stream that was lost meanwhile
 LEAVE_TIMEOUT: Final = 2.0  # s; a stream does not wait any longer for that
@@ -49,14 +50,12 @@ COMING_PATIENCE: Final = 10.0  # s; each turn takes long while the backend is aw
 
 log = structlog.get_logger()
 
-Observe = Callable[[Call | None, Call | None, float], None]  # a call before and after a step, when
-
 
 class CallRegistry:
     """Applies what devices ask, and what time does, to calls.
 
-    `start` it before use and `close` it after. `observe` is told of every step but
-    the forwarding of candidates; `policy` is asked about every call that would begin.
+    `start` it before use and `close` it after. `policy` is asked about every call that
+    would begin.
     """
 
     def __init__(
@@ -64,14 +63,14 @@ class CallRegistry:
         backend: Backend,
         clock: Clock,
         rules: Rules,
-        observe: Observe = lambda *_: None,
+        witness: Witness,
         policy: CallPolicy = EVERYBODY,
     ) -> None:
         self._backend = backend
         self._policy = policy
         self._clock = clock
         self._rules = rules
-        self._observe = observe
+        self._witness = witness
         self.refusals = Refusals()
         self._deadlines = Deadlines(backend, clock, self._fire)
         self._leaving: set[asyncio.Task[None]] = set()
@@ -102,9 +101,11 @@ class CallRegistry:
             FencedError: a newer stream has come meanwhile.
             BackendAwayError: the backend cannot be reached, or too many have come at once.
         """
+        span = self._witness.tracer.message("hello", visit.request, visit.device)
         try:
             async with self._comings:
-                return await self._connect(visit)
+                work = self._connect(visit)
+                return await (work if span is None else span.over(work))
         except TimeoutError:  # the crowd is too large, or gets nowhere: come again later
             raise BackendAwayError from None
 
@@ -152,14 +153,32 @@ class CallRegistry:
         if kind is None and not request.seq:
             await self._backend.apply(Step("", keep, sender))
             return None
-        is_named = is_valid_call_id(request.call_id)
+        span = self._witness.tracer.message(kind, request, stream.device)
+        work = self._serve(sender, request, kind, refusal)
+        refused = await (work if span is None else span.over(work))
+        if refused is None:
+            return None
+        self.refusals.count(kind, refused.code)
+        call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+        self._witness.journal.refused(stream.device, call_id, refused)
+        return None if request.seq else error_of(refused, 0, call_id)
+
+    async def _serve(
+        self,
+        sender: Sender,
+        request: pb.ConnectRequest,
+        kind: str | None,
+        refusal: RefusedError | None,
+    ) -> RefusedError | None:
+        """Apply a request; returns why it was refused, if it was."""
+        stream, is_named = sender.stream, is_valid_call_id(request.call_id)
         if kind == "candidates" and refusal is None and is_named:
             relayed = await self._backend.relay(sender, request)
             if relayed is not None:
                 await self._follow(request.call_id, relayed)
                 return None
         if refusal is None:
-            refusal = self._check(request, kind)
+            refusal = wrong_with(request, kind, self._rules.limits)
         if kind == "refresh" and refusal is None:  # whoever carries the stream has looked at it
             await self._backend.apply(Step("", keep, sender))
             return None
@@ -173,12 +192,7 @@ class CallRegistry:
         if request.seq:
             decide = answered(decide, sender, call_id)
         applied = await self._apply(Step(call_id, decide, sender, users))
-        refusal = applied.outcome.refusal
-        if refusal is not None:
-            self.refusals.count(kind, refusal.code)
-        if refusal is None or request.seq:
-            return None
-        return error_of(refusal, 0, call_id)
+        return applied.outcome.refusal
 
     async def disconnect(self, stream: StreamId) -> None:
         """The stream is lost: its calls hear of it, and its session waits to be resumed.
@@ -217,13 +231,6 @@ class CallRegistry:
         """
         return await self._backend.take(bucket, rate)
 
-    def _check(self, request: pb.ConnectRequest, kind: str | None) -> RefusedError | None:
-        try:
-            check(request, kind, self._rules.limits)
-        except RefusedError as refusal:
-            return refusal
-        return None
-
     def _lose(self, stream: StreamId) -> asyncio.Task[None]:
         leaving = asyncio.create_task(self._leave(stream))
         self._leaving.add(leaving)
@@ -256,7 +263,7 @@ class CallRegistry:
             if moved.calls:
                 await self._backend.settle(moved)
         except (FencedError, SessionLostError):
-            log.debug("moved_on", user_id=stream.device.user_id, device_id=stream.device.device_id)
+            log.debug("moved_on", **stream.device._asdict())
 
     async def _greet(self, found: Attached) -> list[pb.CallSnapshot]:
         """Tell the calls of the device that it is there; returns what it has to know of them."""
@@ -279,7 +286,7 @@ class CallRegistry:
             await self._step(call_id, Event("gone", over.device, over.session))
         await self._backend.end(over)
         self._deadlines.remind(self._clock.now() + self._rules.ended_memory)  # what it left unheard
-        log.info("session_ended", user_id=over.device.user_id, device_id=over.device.device_id)
+        self._witness.journal.session_ended(over.device)
 
     async def _step(self, call_id: str, event: Event, guard: StreamId | None = None) -> Applied:
         return await self._apply(Step(call_id, self._decide(event), guard=guard))
@@ -287,7 +294,7 @@ class CallRegistry:
     async def _apply(self, step: Step) -> Applied:
         """Apply a step, and what follows from mailboxes that it filled."""
         applied = await self._backend.apply(step)
-        self._observe(applied.before, applied.outcome.call, self._clock.now())
+        self._witness.observe(applied.before, applied.outcome.call, self._clock.now())
         if applied.outcome.call is not None:
             self._deadlines.remind(applied.outcome.call.deadline)
         await self._follow(step.call_id, applied)

@@ -33,6 +33,9 @@ OPTIONS = {
     "--ice-endpoint": None,
     "--ice-endpoint-token-file": None,
     "--metrics-listen": "127.0.0.1:9464",
+    "--otlp-endpoint": None,
+    "--trace-sample": "0.01",
+    "--log-level": "info",
 }
 WRONG = {
     "--listen": "nonsense",
@@ -58,6 +61,9 @@ WRONG = {
     "--ice-endpoint": "ftp://ice.example",
     "--ice-endpoint-token-file": "/nowhere",
     "--metrics-listen": "nonsense",
+    "--otlp-endpoint": "grpc://nonsense",
+    "--trace-sample": "2",
+    "--log-level": "nonsense",
 }
 
 

@@ -42,6 +42,8 @@ class StreamEndedError(SignalingError):
         self.how = how
 
 
+OK: Final = Status(StatusCode.OK, "")
+CANCELLED: Final = Status(StatusCode.CANCELLED, "")  # by the device, or its connection is lost
 REPLACED: Final = Status(StatusCode.ABORTED, "replaced by a newer connection")
 NO_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the first request must be a hello")
 SECOND_HELLO: Final = Status(StatusCode.FAILED_PRECONDITION, "the session is open already")

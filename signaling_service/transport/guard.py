@@ -12,6 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
+from signaling_service.tracing.base import Span
 from signaling_service.transport import errors
 from signaling_service.transport.errors import Status, StreamEndedError
 
@@ -25,10 +26,15 @@ Handler: TypeAlias = (
 )
 
 
-async def guard(context: Context, serve: Callable[[], Awaitable[Status | None]]) -> grpc.StatusCode:
-    """Let nothing out of a handler but a status and a fixed text; returns the code."""
+async def guard(
+    context: Context, serve: Callable[[], Awaitable[Status | None]], span: Span | None = None
+) -> grpc.StatusCode:
+    """Let nothing out of a handler but a status and a fixed text; returns the code.
+
+    `span` ends with it.
+    """
     try:
-        status = await serve()
+        status = await (serve() if span is None else span.over(serve()))
     except StreamEndedError as error:
         status = error.how
     except grpc.aio.AbortError:

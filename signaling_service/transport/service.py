@@ -10,6 +10,7 @@ from signaling_service.metrics.traffic import Traffic
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.writes import WriteWatch
+from signaling_service.witness import Witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +24,5 @@ class Service:
     ice: IceProvider
     authenticator: Authenticator
     writes: WriteWatch
+    witness: Witness
     traffic: Traffic = field(default_factory=Traffic)

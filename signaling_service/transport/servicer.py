@@ -73,29 +73,47 @@ class SignalingServicer:
                 raise StreamEndedError(errors.NOT_OF_METHOD) from None
             servers.extend(self._service.ice.issue(self._service.clock.now()))
 
-        await guard(context, get)
+        metadata = tuple(context.invocation_metadata() or ())
+        span = self._service.witness.tracer.rpc("GetIceServers", metadata)
+        await guard(context, get, span)
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
     async def _connect(self, context: Context) -> Status | None:
-        visitor = self._door.visitor(context)
-        identity = await self._door.identify(visitor)
-        if identity.role is not Role.DEVICE:
-            return errors.NO_DEVICE
-        if self._streams.is_draining:
-            return errors.DRAINING
-        admit_stream(identity.device, self._service)
+        try:
+            credentials = await self._enter(context)
+        except StreamEndedError as error:
+            self._service.witness.journal.turned_away(context.peer(), error.how)
+            raise
 
         # ahead of the first message: if that is stuck, a status can still follow
         await context.send_initial_metadata(())
-        authenticator, clock = self._service.authenticator, self._service.clock
-        origin = authenticator.origin(visitor)
-        credentials = Credentials(identity, origin, authenticator, clock)
         stream = Stream(credentials, self._service, context.read, context.write)
         self._streams.add(stream)
+        how: Status | None = errors.CANCELLED
+        began_at = self._service.clock.now()
         try:
-            return await stream.run()
+            how = await stream.run()
         finally:
             self._streams.remove(stream)
+            device = credentials.identity.device
+            self._service.witness.journal.stream_ended(device, how or errors.OK, began_at)
+        return how
+
+    async def _enter(self, context: Context) -> Credentials:
+        """Let a device in.
+
+        Raises:
+            StreamEndedError: it may not come in, or not now.
+        """
+        visitor = self._door.visitor(context)
+        identity = await self._door.identify(visitor)
+        if identity.role is not Role.DEVICE:
+            raise StreamEndedError(errors.NO_DEVICE)
+        if self._streams.is_draining:
+            raise StreamEndedError(errors.DRAINING)
+        admit_stream(identity.device, self._service)
+        authenticator, clock = self._service.authenticator, self._service.clock
+        return Credentials(identity, authenticator.origin(visitor), authenticator, clock)
 
     async def _check_revoked(self, identity: Identity) -> None:
         """See that what somebody comes in with was not revoked; a hello sees to it itself."""

@@ -304,6 +304,7 @@ class Stream:
         self._sent = connection.acked
         self._unnumbered.insert(0, welcome(connection, self._service))
         self._connection = connection
+        self._service.witness.journal.session_began(self._device, is_resumed=connection.is_resumed)
         self.wake()
 
     async def _process(

@@ -63,6 +63,7 @@ async def _serve(
         settings = Settings(**options)
     except ValidationError as error:
         return explain(error.errors())
+    log_to_stderr(settings.log_level)
     try:
         await serve(settings, stop, worker=number, on_serving=lambda at: reply(serving=at))
     except SettingError as error:

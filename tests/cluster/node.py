@@ -17,7 +17,9 @@ from signaling_service.backends.link import Argument, Reply
 from signaling_service.backends.location import Location
 from signaling_service.backends.redis import RedisBackend
 from signaling_service.core.model import Call, Directory, Outcome
+from signaling_service.journal import Journal
 from signaling_service.registry import CallRegistry
+from signaling_service.witness import Witness
 from tests.clock import ManualClock
 from tests.cluster.pause import before_script
 from tests.core.observer import Observer
@@ -132,7 +134,8 @@ class Node:
         self, location: Location, clock: ManualClock, traffic: Traffic, observer: Observer
     ) -> None:
         self.backend = NodeBackend(location, clock, traffic, observer)
-        self.registry = NodeRegistry(self.backend, clock, RULES, observer.written, observer.judge)
+        witness = Witness(Journal(clock), observers=[observer.written])
+        self.registry = NodeRegistry(self.backend, clock, RULES, witness, observer.judge)
 
     @property
     def is_dead(self) -> bool:

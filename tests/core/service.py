@@ -15,7 +15,9 @@ from signaling_service.core.errors import FencedError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device
 from signaling_service.core.rules import Limits, Rules
+from signaling_service.journal import Journal
 from signaling_service.registry import CallRegistry
+from signaling_service.witness import Witness
 from tests.clock import ManualClock
 from tests.core.observer import Observer
 
@@ -88,9 +90,8 @@ class Embedded:
         self.clock = ManualClock(0.0)
         self._observer = observer
         self._backend = MemoryBackend(self.clock, RULES)
-        self._registry = CallRegistry(
-            self._backend, self.clock, RULES, observer.written, observer.judge
-        )
+        witness = Witness(Journal(self.clock), observers=[observer.written])
+        self._registry = CallRegistry(self._backend, self.clock, RULES, witness, observer.judge)
         self._loop = asyncio.new_event_loop()
         self._run(self._start())
         self._begins = self._run(self._backend.archive.newest())

@@ -11,6 +11,7 @@ from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.model import Device
 from signaling_service.core.rules import Rules
 from signaling_service.ice import TurnRest
+from signaling_service.journal import Journal
 from signaling_service.limits import LimitSettings
 from signaling_service.registry import CallRegistry
 from signaling_service.transport.credentials import Credentials
@@ -19,17 +20,19 @@ from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
 from signaling_service.transport.writes import WriteWatch
+from signaling_service.witness import Witness
 from tests.clock import ManualClock
 
 
 def a_service(clock: ManualClock, limits: LimitSettings, backend: MemoryBackend) -> Service:
     """What streams work with, over `backend`."""
     rules = Rules(limits=limits.core)
-    registry = CallRegistry(backend, clock, rules)
+    witness = Witness(Journal(clock))
+    registry = CallRegistry(backend, clock, rules, witness)
     writes = WriteWatch(clock, limits.stuck_write_seconds)
     pacing = Pacing(limits.rates, clock.now)
     authenticator = Authenticator(None, Throttle(backend.take, clock))
-    return Service(registry, clock, rules, pacing, TurnRest(), authenticator, writes)
+    return Service(registry, clock, rules, pacing, TurnRest(), authenticator, writes, witness)
 
 
 class Carrier:

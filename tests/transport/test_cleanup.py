@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any
 
 import pytest
 from signaling.v1 import signaling_pb2 as pb
@@ -23,6 +24,11 @@ from tests.transport.http2 import Http2
 MANY = 30  # losing a stream races with itself: once in some 100 a cancel came twice
 
 
+def mistakes(logs: Sequence[MutableMapping[str, Any]]) -> list[MutableMapping[str, Any]]:
+    """What is worse than the ordinary: streams that come and go."""
+    return [line for line in logs if line["log_level"] != "info"]
+
+
 async def test_cancelled_streams_are_cleaned_up(
     alice: User, bob: User, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -39,7 +45,7 @@ async def test_cancelled_streams_are_cleaned_up(
             await alice.phone.hears_progress(pb.PROGRESS_KIND_AWAY)
 
         await at_rest(streams=1)
-    assert logs == []
+    assert mistakes(logs) == []
     assert caplog.records == []
 
 
@@ -63,7 +69,7 @@ async def test_broken_connections_are_cleaned_up(
             await alice.phone.hears_progress(pb.PROGRESS_KIND_AWAY)
 
         await at_rest(streams=1)
-    assert logs == []
+    assert mistakes(logs) == []
     assert caplog.records == []
 
 
@@ -87,7 +93,7 @@ async def test_streams_lost_at_any_moment(
 
         await at_rest(streams=1)
     await alice.phone.hears_nothing()
-    assert logs == []
+    assert mistakes(logs) == []
     assert caplog.records == []
 
 

@@ -1,0 +1,1 @@
+"""Traces for OpenTelemetry: our own spans, and the context that W3C Trace Context carries."""

@@ -1,0 +1,25 @@
+"""Who looks on while a node serves: its log, its traces, and whoever counts."""
+
+from collections.abc import Callable, Sequence
+
+from signaling_service.core.model import Call
+from signaling_service.journal import Journal
+from signaling_service.tracing.base import OFF, Tracer
+
+Observe = Callable[[Call | None, Call | None, float], None]  # a call before and after a step, when
+
+
+class Witness:
+    """What a node does is told to `journal` and `tracer`, and steps of calls to `observers` too."""
+
+    def __init__(
+        self, journal: Journal, tracer: Tracer = OFF, observers: Sequence[Observe] = ()
+    ) -> None:
+        self.journal = journal
+        self.tracer = tracer
+        self._observers = (*observers, journal.observe, tracer.observe)
+
+    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+        """Let everybody look at a step. The forwarding of candidates is none."""
+        for observe in self._observers:
+            observe(before, after, now)
