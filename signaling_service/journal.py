@@ -58,8 +58,12 @@ class Journal:
 
     def session_began(self, device: Device, *, is_resumed: bool) -> None:
         """A device has a session: a fresh one, or the one it had."""
-        if self._may_write(device.user_id):
-            log.info("session_resumed" if is_resumed else "session_opened", **device._asdict())
+        if not self._may_write(device.user_id):
+            return
+        if is_resumed:
+            log.info("session_resumed", **device._asdict())
+        else:
+            log.info("session_opened", **device._asdict())
 
     def session_ended(self, device: Device) -> None:
         """A device has not come back in time, or has begun anew."""

@@ -72,6 +72,7 @@ class CallRegistry:
         self._rules = rules
         self._witness = witness
         self.refusals = Refusals()
+        self._span_of = witness.tracer.message
         self._deadlines = Deadlines(backend, clock, self._fire)
         self._leaving: set[asyncio.Task[None]] = set()
         self._comings = Turns(AT_ONCE, COMING_PATIENCE)
@@ -101,7 +102,7 @@ class CallRegistry:
             FencedError: a newer stream has come meanwhile.
             BackendAwayError: the backend cannot be reached, or too many have come at once.
         """
-        span = self._witness.tracer.message("hello", visit.request, visit.device)
+        span = self._span_of("hello", visit.request, visit.device)
         try:
             async with self._comings:
                 work = self._connect(visit)
@@ -153,7 +154,7 @@ class CallRegistry:
         if kind is None and not request.seq:
             await self._backend.apply(Step("", keep, sender))
             return None
-        span = self._witness.tracer.message(kind, request, stream.device)
+        span = self._span_of(kind, request, stream.device)
         work = self._serve(sender, request, kind, refusal)
         refused = await (work if span is None else span.over(work))
         if refused is None:

@@ -46,7 +46,8 @@ class Off:
         self, _kind: str | None, request: pb.ConnectRequest, _device: Device
     ) -> Span | None:
         """See `Tracer.message`."""
-        take(request)
+        if request.traceparent:
+            take(request)
         return None
 
     def rpc(self, _method: str, _metadata: Metadata) -> Span | None:

@@ -64,7 +64,8 @@ class OtlpTracer:
         self, kind: str | None, request: pb.ConnectRequest, device: Device
     ) -> "Open | None":
         """See `Tracer.message`."""
-        parent, call_id = take(request), request.call_id
+        parent = take(request) if request.traceparent else None
+        call_id = request.call_id
         call = self._chosen(call_id) if 0 < len(call_id) <= MAX_CALL_ID else None
         if call is None and not self._is_asked_for(parent):
             return None
