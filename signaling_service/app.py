@@ -32,11 +32,11 @@ from signaling_service.policy.cached import Cached
 from signaling_service.policy.choosing import choose
 from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
-from signaling_service.transport.call_servicer import CallServicer
-from signaling_service.transport.door import Door
 from signaling_service.tracing.base import Tracer
 from signaling_service.tracing.choosing import NoPackagesError
 from signaling_service.tracing.choosing import choose as choose_tracer
+from signaling_service.transport.call_servicer import CallServicer
+from signaling_service.transport.door import Door
 from signaling_service.transport.pacing import Pacing
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from signaling_service import options, process
+from signaling_service import checking, options, process
 from signaling_service.config import SettingError, Settings, explain
 from signaling_service.issuing import commands as issuing
 
@@ -68,6 +68,7 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     _run(chosen)
 
 
+app.command()(checking.health)
 app.command()(issuing.certs)
 app.command()(issuing.token)
 

@@ -1,7 +1,7 @@
 """The call registry: the only writer of calls. It carries requests to them, and fires deadlines."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import isfinite
 from typing import Final
 
