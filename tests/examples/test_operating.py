@@ -8,14 +8,18 @@ from typing import Final
 import pytest
 from grpc import StatusCode
 from grpc_health.v1 import health_pb2
+from opentelemetry.sdk import environment_variables
 from redis import exceptions
 from signaling.v1 import policy_pb2
 from structlog.testing import capture_logs
 
+from signaling_service import journal
 from signaling_service.backends import link, membership
 from signaling_service.backends.location import Location
+from signaling_service.config import Settings
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings
 from signaling_service.policy import cached, installed
+from signaling_service.tracing import otlp
 from signaling_service.transport import errors
 from tests.backends.cell import Stream, connect, kinds
 from tests.backends.nodes import Node
@@ -28,6 +32,7 @@ from tests.valkey.replicated import Replicated
 from . import test_docs as docs
 
 PAGE: Final = "docs/operating.md"
+DEPLOYING: Final = "docs/deploying.md"
 COMPOSE: Final = "deploy/compose.yaml"
 SERVICE: Final = docs.ROOT / "signaling_service"
 # names in capitals that are an engine's, a signal's, or to be filled in
@@ -69,13 +74,16 @@ def compose_command(service: str) -> list[str]:
     return [line.strip().removeprefix("- ").strip('"') for line in command[1].splitlines()]
 
 
-def test_names_exist() -> None:
+@pytest.mark.parametrize("document", [PAGE, DEPLOYING])
+def test_names_exist(document: str) -> None:
     """Options, variables, codes and enum values."""
     capitals = docs.enum_names() | {code.name for code in StatusCode} | OTHER_CAPITALS
     capitals |= set(health_pb2.HealthCheckResponse.ServingStatus.keys())
-    for span in docs.code_spans(PAGE):
+    for span in docs.code_spans(document):
         if re.fullmatch(r"SIGNALING_[A-Z_]+", span):
             assert span in variables()
+        elif re.fullmatch(r"OTEL_[A-Z_]+", span):
+            assert hasattr(environment_variables, span)
         elif re.fullmatch(r"[A-Z][A-Z_]{2,}", span):
             assert span in capitals
         elif option := re.match(r"--[a-z-]+", span):
@@ -158,11 +166,25 @@ def test_urls_are_understood() -> None:
     assert len(urls) == 3
 
 
-def test_links_lead_somewhere() -> None:
+@pytest.mark.parametrize("document", [PAGE, DEPLOYING])
+def test_links_lead_somewhere(document: str) -> None:
     """To files and headings that exist; targets of make do too."""
-    docs.test_links_lead_somewhere(PAGE)
+    docs.test_links_lead_somewhere(document)
     targets = re.findall(r"^([a-z0-9-]+):", docs.read("Makefile"), re.MULTILINE)
-    assert set(re.findall(r"`make ([a-z0-9-]+)`", docs.read(PAGE))) <= set(targets)
+    assert set(re.findall(r"`make ([a-z0-9-]+)`", docs.read(document))) <= set(targets)
+
+
+def test_what_is_said_of_logs_and_traces_is_so() -> None:
+    """How many lines somebody may cause, and how many spans."""
+    text = docs.prose(PAGE)
+    ours, theirs = journal.LINES, journal.STRANGERS
+
+    assert f"{ours.burst} at once are written" in text
+    assert f"strangers' {theirs.burst}" in text
+    assert (ours.per_second, theirs.per_second) == (1, 5)
+    assert f"a queue of {otlp.QUEUE} and go out on a thread" in text
+    assert f"up to {otlp.ASKED.per_second} messages a second and node" in text
+    assert f"`--trace-sample {Settings().trace_sample}`, the default" in text
 
 
 async def test_the_settings_are_an_engines(clock: ManualClock) -> None:
@@ -236,7 +258,7 @@ def test_the_compose_file_sets_what_there_is() -> None:
     assert int(grace) >= int(deadline) + 25
 
 
-@pytest.mark.parametrize("document", [PAGE, COMPOSE])
+@pytest.mark.parametrize("document", [DEPLOYING, COMPOSE, "deploy/Dockerfile"])
 def test_what_was_not_run_is_said(document: str) -> None:
     """Whoever reads about containers reads that first."""
     assert re.search(r"there was no Docker engine where it was written", docs.read(document))
