@@ -84,7 +84,7 @@ class App:
             witness,
             traffic,
         )
-        door = Door(self._authenticator, settings.limits.request_metadata_bytes)
+        door = Door(self._authenticator, settings.limits.request_metadata_bytes, self._tracer)
         archive = self._backend.archive
         self._watchers = Watchers(archive, clock)
         self._server = Server(

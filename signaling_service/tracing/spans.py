@@ -20,6 +20,7 @@ from signaling_service.tracing.context import Place, of_call, parse
 
 # what somebody has to look into; all other refusals are the client's own
 FAULTS: Final = (pb.ERROR_CODE_UNAVAILABLE, pb.ERROR_CODE_INTERNAL)
+FAULTY_STATUSES: Final = ("UNAVAILABLE", "INTERNAL", "UNKNOWN")
 
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _UNSET: Final = Status(StatusCode.UNSET)
@@ -86,6 +87,10 @@ def _outcome(outcome: object) -> tuple[Attributes, Status]:
     if isinstance(outcome, RefusedError):
         code = pb.ErrorCode.Name(outcome.code).removeprefix("ERROR_CODE_")
         return {"signaling.outcome": code}, _FAILED if outcome.code in FAULTS else _UNSET
+    how = getattr(outcome, "how", None)  # the status that an RPC ends with
+    if how is not None:
+        name = str(how.code.name)
+        return {"signaling.outcome": name}, _FAILED if name in FAULTY_STATUSES else _UNSET
     if isinstance(outcome, BaseException):
         return {"signaling.outcome": "FAILED", "error.type": type(outcome).__name__}, _FAILED
     return {"signaling.outcome": "OK"}, _UNSET

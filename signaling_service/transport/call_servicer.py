@@ -69,6 +69,7 @@ class CallServicer:
         self, kind: type[Asked], answer: Callable[[Asked, Identity], Awaitable[Message]]
     ) -> Handler:
         """A method with one answer."""
+        method = kind.DESCRIPTOR.name.removesuffix("Request")
 
         async def serve(data: bytes, context: Context) -> bytes:
             answered: list[Message] = []
@@ -77,7 +78,7 @@ class CallServicer:
                 identity = await self._come_in(context)
                 answered.append(await answer(_parse(kind, data), identity))
 
-            await guard(context, lambda: _in_words(ask))
+            await guard(context, lambda: _in_words(ask), self._door.span(method, context))
             return answered[0].SerializeToString() if answered else b""
 
         return grpc.unary_unary_rpc_method_handler(serve)

@@ -6,6 +6,7 @@ import grpc
 
 from signaling_service.auth.authenticator import Authenticator, Visitor
 from signaling_service.auth.identity import BadCredentialsError, Identity, KeysAwayError
+from signaling_service.tracing.base import OFF, Span, Tracer
 from signaling_service.transport import errors
 from signaling_service.transport.errors import StreamEndedError
 
@@ -20,11 +21,19 @@ class Door:
     Args:
         authenticator: tells who somebody is.
         metadata_bytes: of one request, at most.
+        tracer: traces what they ask for.
     """
 
-    def __init__(self, authenticator: Authenticator, metadata_bytes: int) -> None:
+    def __init__(
+        self, authenticator: Authenticator, metadata_bytes: int, tracer: Tracer = OFF
+    ) -> None:
         self._authenticator = authenticator
         self._metadata_bytes = metadata_bytes
+        self._tracer = tracer
+
+    def span(self, method: str, context: Context) -> Span | None:
+        """The span of a unary RPC, if its metadata asks for one."""
+        return self._tracer.rpc(method, tuple(context.invocation_metadata() or ()))
 
     def visitor(self, context: Context) -> Visitor:
         """Who is at the door.

@@ -73,9 +73,7 @@ class SignalingServicer:
                 raise StreamEndedError(errors.NOT_OF_METHOD) from None
             servers.extend(self._service.ice.issue(self._service.clock.now()))
 
-        metadata = tuple(context.invocation_metadata() or ())
-        span = self._service.witness.tracer.rpc("GetIceServers", metadata)
-        await guard(context, get, span)
+        await guard(context, get, self._door.span("GetIceServers", context))
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
     async def _connect(self, context: Context) -> Status | None:

@@ -81,9 +81,11 @@ async def collecting(address: str = "127.0.0.1:0") -> AsyncIterator[Collector]:
 
 def told(span: trace.Span) -> Mapping[str, object]:
     """The attributes of a span."""
-    return {
-        each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes
-    }
+    return {each.key: _value(each.value) for each in span.attributes}
+
+
+def _value(value: Any) -> object:
+    return getattr(value, value.WhichOneof("value"))
 
 
 def place(span: trace.Span | trace.Span.Link) -> Place:

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 
+import grpc
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+from signaling.v1 import calls_pb2, calls_pb2_grpc, signaling_pb2_grpc
 from signaling.v1 import signaling_pb2 as pb
-from signaling.v1 import signaling_pb2_grpc
 
 from signaling_service.app import App
 from signaling_service.config import Settings
@@ -163,23 +164,39 @@ async def test_a_refusal_is_the_outcome(alice: User, collector: Collector) -> No
     assert span.status.code == Status.STATUS_CODE_UNSET
 
 
-async def test_hellos_and_unary_rpcs_are_traced_where_asked_for(
-    alice: User, app: App, collector: Collector
-) -> None:
-    """By the `traceparent` of the message, and of the request metadata."""
+async def test_hellos_are_traced_where_asked_for(alice: User, collector: Collector) -> None:
+    """They are about no call that could be sampled."""
     await alice.connect("phone")
     await alice.phone.drops()
     await alice.phone.opens()
     await alice.phone.sends(hello=pb.Hello(), seq=0, traceparent=str(THEIRS))
     await alice.phone.hears("welcome")
-    async with channel_to(app.address) as channel:
-        await signaling_pb2_grpc.SignalingServiceStub(channel).GetIceServers(
-            pb.GetIceServersRequest(),
-            metadata=(*alice.phone.identity, ("traceparent", str(THEIRS))),
-        )
-    await collector.has(lambda: len(collector.spans) == 2)
+    span = await collector.one("hello")
 
-    assert {span.name for span in collector.spans} == {"hello", "GetIceServers"}
+    assert int.from_bytes(span.parent_span_id) == THEIRS.span_id
+
+
+async def test_unary_rpcs_are_traced_where_asked_for(app: App, collector: Collector) -> None:
+    """By the `traceparent` of the request metadata; the status is the outcome."""
+    asked = (("traceparent", str(THEIRS)), ("user-id", "alice"))
+    async with channel_to(app.address) as channel:
+        devices = signaling_pb2_grpc.SignalingServiceStub(channel)
+        await devices.GetIceServers(
+            pb.GetIceServersRequest(), metadata=(*asked, ("device-id", "phone"))
+        )
+        services = calls_pb2_grpc.CallServiceStub(channel)
+        unknown = calls_pb2.GetCallRequest(call_id="none")
+        with pytest.raises(grpc.aio.AioRpcError):
+            await services.GetCall(unknown, metadata=(*asked, ("role", "service")))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await devices.GetIceServers(pb.GetIceServersRequest(), metadata=asked[:1])
+    await collector.has(lambda: len(collector.spans) == 3)
+
+    assert sorted((span.name, told(span)["signaling.outcome"]) for span in collector.spans) == [
+        ("GetCall", "NOT_FOUND"),
+        ("GetIceServers", "OK"),
+        ("GetIceServers", "UNAUTHENTICATED"),
+    ]
     assert {int.from_bytes(span.parent_span_id) for span in collector.spans} == {THEIRS.span_id}
 
 
