@@ -70,6 +70,22 @@ def test_short_cut_comes_to_the_same(
     )
 
 
+@pytest.mark.parametrize("traceparent", [None, "00-1-2-01"])
+def test_short_cut_carries_the_trace(traceparent: str | None) -> None:
+    """As the machine does; where there is none, none appears."""
+    event = candidates_from(ALICE, CALLERS)
+    request = pb.ConnectRequest(traceparent=traceparent)
+    request.MergeFrom(event.request)
+
+    outcome = forward(an_answered_call(), ALICE, request, START, RULES.limits)
+
+    assert outcome == untraced(step(an_answered_call(), event._replace(request=request)))
+    assert outcome is not None
+    (delivery,) = outcome.deliveries
+    assert delivery.response.traceparent == (traceparent or "")
+    assert delivery.response.HasField("traceparent") is bool(traceparent)
+
+
 def test_short_cut_counts_on() -> None:
     """From what the machine has counted, and the machine from it."""
     many = candidates_from(ALICE, *[CALLERS] * 31)

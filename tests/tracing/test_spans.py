@@ -200,6 +200,7 @@ async def test_unary_rpcs_are_traced_where_asked_for(app: App, collector: Collec
     assert {int.from_bytes(span.parent_span_id) for span in collector.spans} == {THEIRS.span_id}
 
 
+@on_one_node_and_two
 async def test_late_devices_go_on_with_the_trace(
     alice: User, bob: User, collector: Collector
 ) -> None:
