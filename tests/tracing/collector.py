@@ -65,13 +65,19 @@ class Collector(stubs.TraceServiceServicer):
 
 
 @asynccontextmanager
-async def collecting(address: str = "127.0.0.1:0") -> AsyncIterator[Collector]:
+async def collecting(
+    address: str = "127.0.0.1:0", tls: grpc.ServerCredentials | None = None
+) -> AsyncIterator[Collector]:
     """A collector that runs."""
     collector = Collector()
     server = grpc.aio.server()
     add: Any = stubs.add_TraceServiceServicer_to_server  # it has no types
     add(collector, server)
-    collector.address = f"127.0.0.1:{server.add_insecure_port(address)}"
+    if tls is None:
+        port = server.add_insecure_port(address)
+    else:
+        port = server.add_secure_port(address, tls)
+    collector.address = f"127.0.0.1:{port}"
     await server.start()
     try:
         yield collector

@@ -5,7 +5,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+import grpc
+import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from signaling.v1 import signaling_pb2 as pb
@@ -20,6 +23,7 @@ from tests.clock import ManualClock
 from tests.devices import answered_call
 from tests.tracing.collector import collecting, place
 from tests.transport.node import people, running
+from tests.transport.test_tls import Authority
 
 ALICE = Device("alice", "phone")
 WITHOUT_PACKAGES = """
@@ -101,6 +105,25 @@ async def test_collector_that_is_away_is_told_of_once() -> None:
         ("traces_away", None),
         ("traces_back", lost),
     ]
+
+
+async def test_collector_with_tls_is_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Against the roots that OpenTelemetry's own variable names."""
+    authority = Authority(tmp_path)
+    pair = (authority.key.read_bytes(), authority.cert.read_bytes())
+    async with collecting(tls=grpc.ssl_server_credentials([pair])) as collector:
+        url = collector.url.replace("http", "https")
+        stranger = Collector(url)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_CERTIFICATE", str(authority.ca))
+        friend = Collector(url)
+
+        results = [await asyncio.to_thread(each.export, [a_span()]) for each in (stranger, friend)]
+        stranger.shutdown()
+        friend.shutdown()
+
+    assert results == [SpanExportResult.FAILURE, SpanExportResult.SUCCESS]
 
 
 async def test_spans_that_nobody_takes_are_dropped(clock: ManualClock) -> None:
