@@ -1,6 +1,8 @@
 """The manifests for Kubernetes: what they name exists, and their times fit together."""
 
+import asyncio
 import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,15 @@ async def test_a_node_starts_with_them(tmp_path: Path) -> None:
     async with running(**{**settings(), **here}) as node:
         tls = {"SIGNALING_TLS_CERT": here["SIGNALING_TLS_CERT"]}
         assert await health(SIGNALING_LISTEN=node.address, **tls) == (0, "")
+        where = (await node.logs("serving"))["metrics"]
+        for probe in probes():
+            await asyncio.to_thread(get, f"http://{where}{probe['httpGet']['path']}")
+
+
+def get(url: str) -> None:
+    """Ask as a probe does: what is not well raises HTTPError."""
+    with urllib.request.urlopen(url) as response:  # noqa: S310 - the node's own
+        assert response.status == 200
 
 
 def test_ports_are_those_that_it_listens_on() -> None:
