@@ -10,7 +10,7 @@ from signaling.v1 import calls_pb2
 from signaling_service.backends.archive import KnownDevice, Place
 from signaling_service.backends.memory_log import EventLog, Traces
 from signaling_service.backends.records import Records
-from signaling_service.backends.traces import LAST_KEPT, Delivered, told
+from signaling_service.backends.traces import Delivered, told
 from signaling_service.clock import Clock
 from signaling_service.core.model import Call, Device
 
@@ -63,8 +63,8 @@ class MemoryArchive:
         trace = self._traces.of(call_id, self._clock.now())
         if trace is None:
             return None
-        is_truncated = len(trace.last) == LAST_KEPT
-        return told(trace.records(), self._pending(call_id), is_truncated=is_truncated)
+        pending = self._pending(call_id)
+        return told(trace.records(), pending, is_truncated=trace.is_truncated)
 
     async def newest(self) -> str:
         """See `Archive.newest`."""

@@ -23,10 +23,15 @@ from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device, State, Traced
 from signaling_service.core.news import MICROS
 
+STEP, DELIVERED, DROPPED = range(3)  # what a record is of
+ERROR_BITS: Final = 16  # of a reason and an error in one number
 LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
 
 
-_Bare = tuple[int, Device, str, int, int | None, bool]  # a Delivered
+# A record as plain values, of which the garbage collector looks at none. Of a step: its stamp, the
+# ids of its sender, kind, state, reason, error. Of what was delivered: the stamp, the ids of the
+# device, kind, seq, when it was acknowledged, whether it never will be.
+_Bare = tuple[int, str, str, str, int, int | None, int]
 
 
 class EventLog:
@@ -35,7 +40,9 @@ class EventLog:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._name = secrets.token_hex(LOG_BYTES)
-        self._events: dict[int, tuple[float, bytes]] = {}  # by number, from 1
+        # by number, from 1; of plain values alone, so that the garbage collector looks at none
+        self._events: dict[int, bytes] = {}
+        self._happened_at: dict[int, float] = {}
         self._oldest = 1
         self._newest = 0
         self._wakes: set[Callable[[], None]] = set()
@@ -44,9 +51,10 @@ class EventLog:
         """Events happen; whoever watches is woken."""
         for event in events:
             self._newest += 1
-            self._events[self._newest] = now, event.SerializeToString()
+            self._events[self._newest] = event.SerializeToString()
+            self._happened_at[self._newest] = now
         while self._oldest < self._newest and self._is_too_much(now):
-            del self._events[self._oldest]
+            del self._events[self._oldest], self._happened_at[self._oldest]
             self._oldest += 1
         for wake in self._wakes:
             wake()
@@ -77,34 +85,40 @@ class EventLog:
             self._wakes.discard(wake)
 
     def _event(self, number: int) -> calls.SignalingEvent:
-        event = calls.SignalingEvent.FromString(self._events[number][1])
+        event = calls.SignalingEvent.FromString(self._events[number])
         event.cursor = f"{self._name}-{number}"
         return event
 
     def _is_too_much(self, now: float) -> bool:
-        happened_at, _ = self._events[self._oldest]
-        return len(self._events) > self._limit or happened_at < now - EVENT_MEMORY
+        is_old = self._happened_at[self._oldest] < now - EVENT_MEMORY
+        return is_old or len(self._events) > self._limit
 
 
 @dataclass(slots=True)
 class Trace:
     """What is kept of one call: how it came about, and how it went on."""
 
-    # what was delivered is kept bare: there is one for every message
-    first: list[Kept | _Bare] = field(default_factory=list)
-    last: deque[Kept | _Bare] = field(default_factory=lambda: deque(maxlen=LAST_KEPT))
+    first: list[_Bare] = field(default_factory=list)
+    last: deque[_Bare] | None = None  # most calls have no more than the first
     ended_at: float | None = None
 
-    def add(self, record: Kept | _Bare) -> None:
+    def add(self, record: _Bare) -> None:
         """Keep a record."""
-        (self.first if len(self.first) < FIRST_KEPT else self.last).append(record)
+        if len(self.first) < FIRST_KEPT:
+            self.first.append(record)
+            return
+        if self.last is None:
+            self.last = deque(maxlen=LAST_KEPT)
+        self.last.append(record)
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether there may have been more."""
+        return self.last is not None and len(self.last) == LAST_KEPT
 
     def records(self) -> list[Record]:
         """All that is kept."""
-        return [
-            each if isinstance(each, Kept) else Delivered(*each)
-            for each in (*self.first, *self.last)
-        ]
+        return [_record(each) for each in (*self.first, *(self.last or ()))]
 
 
 class Traces:
@@ -122,23 +136,25 @@ class Traces:
             self._make_room(now)
             trace = self._live[call_id] = Trace()
         for step in steps:
-            trace.add(Kept(stamp, step))
+            user_id, device_id = step.sender or ("", "")
+            told = step.reason << ERROR_BITS | step.error
+            trace.add((stamp, user_id, device_id, step.kind, int(step.state), told, STEP))
             if step.state is State.ENDED and trace.ended_at is None:
                 trace.ended_at = now
                 self._ended[call_id] = self._live.pop(call_id)
 
     def acked(self, device: Device, entries: Iterable[Entry], now: float) -> None:
         """A device has acknowledged these."""
-        acked_at = round(now * MICROS)
+        acked_at, (user_id, device_id) = round(now * MICROS), device
         for seq, call_id, kind, _, _, stamp in entries:
-            if trace := self._find(call_id):
-                trace.add((stamp, device, kind, seq, acked_at, False))
+            if trace := self._live.get(call_id) or self._ended.get(call_id):
+                trace.add((stamp, user_id, device_id, kind, seq, acked_at, DELIVERED))
 
     def dropped(self, device: Device, entries: Iterable[Entry]) -> None:
         """These were never acknowledged, and never will be."""
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := self._find(call_id):
-                trace.add((stamp, device, kind, seq, None, True))
+                trace.add((stamp, *device, kind, seq, None, DROPPED))
 
     def of(self, call_id: str, now: float) -> Trace | None:
         """The trace of a call, until an hour after its end."""
@@ -161,6 +177,15 @@ class Traces:
     @property
     def _is_full(self) -> bool:
         return len(self._live) + len(self._ended) >= self._limit
+
+
+def _record(bare: _Bare) -> Record:
+    stamp, user_id, device_id, kind, number, told, what = bare
+    device = Device(user_id, device_id)
+    if what != STEP:
+        return Delivered(stamp, device, kind, number, told, what == DROPPED)
+    reason, error = divmod(told or 0, 1 << ERROR_BITS)
+    return Kept(stamp, Traced(kind, device if user_id else None, State(number), reason, error))
 
 
 def _is_over(trace: Trace, now: float) -> bool:
