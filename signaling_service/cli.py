@@ -56,6 +56,9 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     trace_sample: options.TraceSample = 0.01,
     log_level: options.LogLevel = "info",
     reflection: options.Reflection = None,
+    webhook_url: options.WebhookUrl = None,
+    webhook_secret_file: options.WebhookSecretFile = None,
+    webhook_kind: options.WebhookKind = None,
 ) -> None:
     """Run a node until SIGTERM; with [b]--workers[/b] several, as one service.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from signaling.v1 import calls_pb2 as calls
 
 from signaling_service.auth.address import Network
 from signaling_service.backends.location import Location
@@ -14,10 +15,14 @@ from signaling_service.ice import TURN_SCHEMES, TurnRest
 from signaling_service.limits import LIMIT_PREFIX, LimitSettings, Seconds
 from signaling_service.loopback import is_loopback
 from signaling_service.policy import installed, location
+from signaling_service.webhook.signing import Secrets
 
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
 MAX_PORT: Final = 65535
 MAX_WORKERS: Final = 64  # more cores than one port is worth
+EVENT_KINDS: Final = tuple(
+    field.name for field in calls.SignalingEvent.DESCRIPTOR.oneofs_by_name["event"].fields
+)
 
 
 class Settings(BaseModel):
@@ -54,6 +59,9 @@ class Settings(BaseModel):
     trace_sample: Annotated[float, Field(ge=0, le=1)] = 0.01
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     reflection: bool | None = None  # None: with dev credentials
+    webhook_url: str | None = None
+    webhook_secret_file: Path | None = None
+    webhook_kind: tuple[str, ...] = ()  # none: every kind
     limits: LimitSettings = Field(default_factory=LimitSettings)
 
     @field_validator("metrics_listen")
@@ -70,7 +78,9 @@ class Settings(BaseModel):
             _host_and_port(listen)
         return listen
 
-    @field_validator("turn_url", "tls_service_name", "trusted_proxies", mode="before")
+    @field_validator(
+        "turn_url", "tls_service_name", "trusted_proxies", "webhook_kind", mode="before"
+    )
     @classmethod
     def _take_list(cls, values: object) -> object:
         """As a command line has it: a list, or nothing."""
@@ -124,6 +134,23 @@ class Settings(BaseModel):
             _check_web_url(url)
         return url
 
+    @field_validator("webhook_url")
+    @classmethod
+    def _check_webhook_url(cls, url: str | None) -> str | None:
+        if url is not None:
+            _check_web_url(url)
+            if "@" in urlsplit(url).netloc or "#" in url:
+                raise ValueError("has a user, a password or a fragment")
+        return url
+
+    @field_validator("webhook_kind")
+    @classmethod
+    def _check_webhook_kind(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in kinds:
+            if kind not in EVENT_KINDS:
+                raise ValueError(f"{kind!r} is none of {', '.join(EVENT_KINDS)}")
+        return kinds
+
     @model_validator(mode="after")
     def _credentials_fit_together(self) -> Self:
         host, _ = self.listen_address()
@@ -173,6 +200,22 @@ class Settings(BaseModel):
             self.ice_endpoint_token()
         except OSError as error:
             raise ValueError(f"--ice-endpoint-token-file: {error.strerror}") from error
+        return self
+
+    @model_validator(mode="after")
+    def _webhook_is_signed(self) -> Self:
+        for name, other in (
+            ("webhook_url", "webhook_secret_file"),
+            ("webhook_secret_file", "webhook_url"),
+            ("webhook_kind", "webhook_url"),
+        ):
+            if getattr(self, name) and not getattr(self, other):
+                raise ValueError(f"{_option(name)}: needs {_option(other)}")
+        try:
+            self.webhook_secrets()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ValueError(f"--webhook-secret-file: {reason}") from error
         return self
 
     @model_validator(mode="after")
@@ -229,6 +272,11 @@ class Settings(BaseModel):
         """What the endpoint wants to see."""
         file = self.ice_endpoint_token_file
         return None if file is None else file.read_text().strip()
+
+    def webhook_secrets(self) -> Secrets | None:
+        """What posts are signed with."""
+        file = self.webhook_secret_file
+        return None if file is None else Secrets(file)
 
     def rules(self) -> Rules:
         """What the call machine keeps to."""

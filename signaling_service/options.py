@@ -11,6 +11,7 @@ CALLS: Final = "Calls"
 TURN: Final = "STUN and TURN"
 STOPPING: Final = "Stopping"
 WATCHING: Final = "Watching"
+TELLING: Final = "Telling other services"
 
 Listen = Annotated[
     str,
@@ -304,5 +305,37 @@ Reflection = Annotated[
         envvar="SIGNALING_REFLECTION",
         help="Let clients ask for the protocol's description. On with dev credentials, else off.",
         rich_help_panel=CONNECTING,
+    ),
+]
+
+WebhookUrl = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIGNALING_WEBHOOK_URL",
+        metavar="URL",
+        help="Where to POST what happens, an event each: [b]https://[/b], or [b]http://[/b] on "
+        "loopback. In a cluster one node does it.",
+        rich_help_panel=TELLING,
+    ),
+]
+
+WebhookSecretFile = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="SIGNALING_WEBHOOK_SECRET_FILE",
+        metavar="FILE",
+        help="What posts are signed with, as Standard Webhooks has it: [b]whsec_…[/b], or any 24 "
+        "bytes and more. Two lines while it is changed; read again when the file changes.",
+        rich_help_panel=TELLING,
+    ),
+]
+
+WebhookKind = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="SIGNALING_WEBHOOK_KIND",
+        metavar="KIND",
+        help="Only events of this kind, such as [b]call_ended[/b]; repeat it for more.",
+        rich_help_panel=TELLING,
     ),
 ]

@@ -17,6 +17,7 @@ from signaling_service.backends.base import (
     StreamId,
     Visit,
 )
+from signaling_service.backends.claims import MemoryClaims
 from signaling_service.backends.memory_archive import MemoryArchive
 from signaling_service.backends.memory_log import EventLog, Revocations, Traces
 from signaling_service.backends.records import Departed, Records, Session, UserRecord
@@ -56,6 +57,7 @@ class MemoryBackend:
         self._revocations = Revocations(rules.revocation_memory)
         self._stamp = 0  # of the last step
         self.archive: Archive = MemoryArchive(clock, self._records, self._log, self._traces)
+        self.claims = MemoryClaims(clock)
 
     def held(self) -> Mapping[str, int]:
         """How many calls, users and departed devices there are; for any thread."""

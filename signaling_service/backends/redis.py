@@ -37,6 +37,7 @@ from signaling_service.backends.location import Location
 from signaling_service.backends.membership import LEASE, Membership
 from signaling_service.backends.records import SESSION_ID_BYTES
 from signaling_service.backends.redis_archive import RedisArchive
+from signaling_service.backends.redis_claims import RedisClaims
 from signaling_service.backends.stored import agent_to_bytes, entry_from_bytes, stamp_of
 from signaling_service.backends.views import (
     Known,
@@ -104,6 +105,7 @@ class RedisBackend:
         self._clock = clock
         self._rules = rules
         self._link = Link(location)
+        self.claims = RedisClaims(self._link)
         self._streams = LocalStreams()
         self.archive = RedisArchive(location, self._link)
         self._members = Membership(

@@ -9,8 +9,10 @@ from typing import Final
 _LUA: Final = files(__package__) / "lua"
 _NAMES: Final = (
     "abandon",
+    "advance",
     "attach",
     "beat",
+    "claim",
     "detach",
     "devices",
     "due",
@@ -27,6 +29,7 @@ _NAMES: Final = (
     "step",
     "take",
     "trace",
+    "unclaim",
 )
 
 

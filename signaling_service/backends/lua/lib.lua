@@ -27,6 +27,7 @@
 --                seq when" what was acknowledged, "x stamp user device kind seq " what never will be
 --   traces       sorted set: calls that have a trace, by when it is forgotten
 --   x:<device>   string: when its tokens were revoked
+--   w:<work>     hash: what one node does for all. h its name, u until when, c how far it has got
 --   last         the highest fence
 --   sync         written where a replica has to have what another connection wrote
 --
