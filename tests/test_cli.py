@@ -36,6 +36,9 @@ OPTIONS = {
     "--otlp-endpoint": None,
     "--trace-sample": "0.01",
     "--log-level": "info",
+    "--webhook-url": None,
+    "--webhook-secret-file": None,
+    "--webhook-kind": None,
 }
 WRONG = {
     "--listen": "nonsense",
@@ -64,6 +67,9 @@ WRONG = {
     "--otlp-endpoint": "grpc://nonsense",
     "--trace-sample": "2",
     "--log-level": "nonsense",
+    "--webhook-url": "http://hooks.example",
+    "--webhook-secret-file": "/nowhere",
+    "--webhook-kind": "nonsense",
 }
 
 

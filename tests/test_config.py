@@ -157,6 +157,34 @@ def test_endpoint_instead_of_servers(tmp_path: Path) -> None:
     ]
 
 
+def test_webhook(tmp_path: Path) -> None:
+    """A URL that nobody can listen in on, a secret that is there, and kinds that exist."""
+    file, short = tmp_path / "secret", tmp_path / "short"
+    file.write_text("correct horse battery staple")
+    short.write_text("correct horse")
+    url = "https://hooks.example/signaling"
+
+    settings = Settings(webhook_url=url, webhook_secret_file=file, webhook_kind=("call_ended",))
+    assert settings.webhook_secrets() is not None
+    assert Settings().webhook_secrets() is None
+    name = "--webhook-url (SIGNALING_WEBHOOK_URL)"
+    assert complaints(webhook_url=url) == [
+        f"{name}: needs --webhook-secret-file (SIGNALING_WEBHOOK_SECRET_FILE)"
+    ]
+    assert complaints(webhook_url="http://hooks.example", webhook_secret_file=file) == [
+        f"{name}: is not https://…, or http://… on loopback"
+    ]
+    assert complaints(webhook_url="https://me:sesame@hooks.example", webhook_secret_file=file) == [
+        f"{name}: has a user, a password or a fragment"
+    ]
+    assert complaints(webhook_url=url, webhook_secret_file=short) == [
+        "--webhook-secret-file: a secret is shorter than 24 bytes"
+    ]
+    assert complaints(webhook_kind=("call_over",))[0].startswith(
+        "--webhook-kind (SIGNALING_WEBHOOK_KIND): 'call_over' is none of offer_pending, "
+    )
+
+
 def test_metrics_address() -> None:
     """Somewhere, or nowhere."""
     assert Settings(metrics_listen="off").metrics_address() is None

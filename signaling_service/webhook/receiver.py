@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Final, NamedTuple
@@ -67,35 +67,27 @@ class Receiver:
         self._tls = ssl.create_default_context() if self._url.scheme == "https" else None
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook")
         self._idle: list[HTTPConnection] = []
-        self._under_way: set[_Exchange] = set()
 
     async def post(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send it, and wait for the answer; never fails, and never takes longer than `timeout`."""
         exchange = _Exchange(self._idle.pop() if self._idle else self._connection())
-        self._under_way.add(exchange)
-        running = asyncio.get_running_loop().run_in_executor(
-            self._threads, exchange.run, self._target, headers, body
-        )
+        running = self._threads.submit(exchange.run, self._target, headers, body)
         try:
             async with asyncio.timeout(self._timeout):
                 # shielded: a thread cannot be cancelled, and its answer is nobody's then
-                answer = await asyncio.shield(running)
+                answer = await asyncio.shield(asyncio.wrap_future(running))
         except TimeoutError:
-            exchange.cut()
+            exchange.cut(running)
             return Answer(error="TimeoutError")
         except asyncio.CancelledError:
-            exchange.cut()
+            exchange.cut(running)
             raise
-        finally:
-            self._under_way.discard(exchange)
         if exchange.connection.sock is not None:
             self._idle.append(exchange.connection)
         return answer
 
     def close(self) -> None:
-        """Take no more; posts that are under way are cut off."""
-        for exchange in self._under_way:
-            exchange.cut()
+        """Take no more, once no post is under way."""
         for connection in self._idle:
             connection.close()
         self._idle.clear()
@@ -130,9 +122,10 @@ class _Exchange:
             self.connection.close()
             return Answer(error=type(error).__name__)
 
-    def cut(self) -> None:
+    def cut(self, running: Future[Answer]) -> None:
         """Let the thread find the connection broken, and send nothing more."""
         self._is_cut.set()
+        running.add_done_callback(lambda _running: self.connection.close())
         if (sock := self.connection.sock) is not None:
             with suppress(OSError):
                 # not the method of a TLS socket, which is not for two threads
