@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 # told of every process that begins (+) and ends (-), it ends those that are left once its
 # input does: that of a process that was killed too
@@ -20,12 +20,22 @@ for pid in running:
 """
 
 
-def begin(command: Sequence[str], directory: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start a program in a directory; what it prints goes to `log`."""
+def begin(
+    command: Sequence[str], directory: Path, log: Path, **identity: Any
+) -> subprocess.Popen[bytes]:
+    """Start a program in a directory; what it prints goes to `log`.
+
+    `identity` is as whom it runs, in the words of `subprocess`.
+    """
     watcher = _watcher()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, cwd=directory, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            **identity,
         )
     _tell(watcher, f"+{process.pid}")
     return process

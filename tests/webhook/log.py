@@ -22,11 +22,15 @@ class WrittenLog:
     def happens(self, call: str, *kinds: str, ago: float = 0.0) -> None:
         """Things happen to a call."""
         for kind in kinds:
-            number = self._dropped + len(self._events) + 1
-            event = calls.SignalingEvent(cursor=f"log-{number}")
+            event = calls.SignalingEvent()
             getattr(event, kind).call_id = call
             event.time.FromMilliseconds(round((self._clock.now() - ago) * 1000))
-            self._events.append(event)
+            self.add(event)
+
+    def add(self, event: calls.SignalingEvent) -> None:
+        """Something happens; the cursor is the log's business."""
+        event.cursor = f"log-{self._dropped + len(self._events) + 1}"
+        self._events.append(event)
         for wake in self._wakes:
             wake()
 
