@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -145,11 +146,9 @@ class Poster:
             timer.cancel()
 
     async def _let_go(self, position: str) -> None:
-        try:
+        with suppress(BackendAwayError):  # then the claim runs out
             if await self._parts.claims.advance(NAME, self._holder, position, CLAIM):
                 await self._parts.claims.give_up(NAME, self._holder)
-        except BackendAwayError:
-            log.info("webhook_claim_left")  # it runs out by itself
 
     # the log
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 from google.protobuf import json_format
 from grpc import StatusCode
-from signaling.v1 import policy_pb2
+from signaling.v1 import calls_pb2, policy_pb2
 from signaling.v1 import signaling_pb2 as pb
 
 from examples import always_busy, minimal_client
@@ -29,13 +29,14 @@ DOCUMENTS = (
     "SECURITY.md",
     "docs/clients.md",
     "docs/services.md",
+    "docs/events.md",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INCLUDED = re.compile(
     r"<!-- (examples/\w+\.py) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL
 )
 # a name in capitals that is neither the protocol's nor gRPC's
-OTHER_CAPITALS = {"SIGTERM", "STAY_AWAY"}
+OTHER_CAPITALS = {"SIGTERM", "STAY_AWAY", "CURSOR_LOST", "SSL_CERT_FILE"}
 SEQUENCE_LINE = re.compile(
     r"(participant \w+ as [^:;#]+"
     r"|\w+(->>|-->>|--?[xX)])\w+: [^;#]+"
@@ -71,7 +72,7 @@ def enum_names() -> set[str]:
     """Every enum value, with and without its prefix."""
     enums = [
         enum
-        for file in (pb.DESCRIPTOR, policy_pb2.DESCRIPTOR)
+        for file in (pb.DESCRIPTOR, policy_pb2.DESCRIPTOR, calls_pb2.DESCRIPTOR)
         for enum in file.enum_types_by_name.values()
     ]
     values = [value for enum in enums for value in enum.values]
