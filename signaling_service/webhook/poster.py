@@ -30,6 +30,7 @@ NAME: Final = "webhook"  # of the claim: the same whatever the URL, which may mo
 CLAIM: Final = 5.0  # s; so long after its death nobody posts
 CLAIM_INTERVAL: Final = 1.0  # s; between two looks at it
 ADVANCE_PAUSE: Final = 0.1  # s; what was posted in it is posted again if the node dies
+READ_PAUSE: Final = 0.5  # s; while the backend is away
 WORTH_TELLING: Final = 3540.0  # s; a minute before it falls out of the log
 READ_AT_ONCE: Final = SIZE // 4
 HEADERS: Final = {"content-type": "application/json", "user-agent": "signaling-service"}
@@ -153,26 +154,35 @@ class Poster:
     # the log
 
     async def _read_on(self, group: asyncio.TaskGroup) -> None:
-        window, cursor = self._window, self._window.position
+        cursor = self._window.position
         with self._parts.log.watching(self._has_room.set):
             while True:
                 self._has_room.clear()
-                if window.room >= READ_AT_ONCE:
-                    events = await self._read(cursor)
+                if self._window.room >= READ_AT_ONCE:
+                    cursor, events = await self._read(cursor)
                     for event in events:
-                        cursor = event.cursor
                         self._take(group, event)
                     if events:
                         continue
                 await self._has_room.wait()
 
-    async def _read(self, cursor: str) -> Sequence[calls.SignalingEvent]:
-        """The next events; if what is behind the cursor was lost, the oldest there are."""
-        try:
-            return await self._parts.log.events(cursor, READ_AT_ONCE)
-        except CursorLostError:
-            self._parts.figures.lost_uncounted()
-            return await self._parts.log.events(await self._parts.log.oldest(), READ_AT_ONCE)
+    async def _read(self, cursor: str) -> tuple[str, Sequence[calls.SignalingEvent]]:
+        """The next events, and the cursor behind them.
+
+        If what is behind `cursor` was lost, the oldest there are. While the backend is away
+        it is asked again: whether to go on is up to the claim.
+        """
+        while True:
+            try:
+                events = await self._parts.log.events(cursor, READ_AT_ONCE)
+            except CursorLostError:
+                self._parts.figures.lost_uncounted()
+                cursor = await self._parts.log.oldest()
+                self._window.skip_to(cursor)
+            except BackendAwayError:
+                await sleep(self._parts.clock, READ_PAUSE)
+            else:
+                return (events[-1].cursor if events else cursor), events
 
     def _take(self, group: asyncio.TaskGroup, event: calls.SignalingEvent) -> None:
         kind = event.WhichOneof("event")
@@ -198,6 +208,8 @@ class Poster:
         figures, failures = self._parts.figures, 0
         while not self._is_over(post):
             async with self._gate.turn():
+                if self._is_over(post):  # the turn came late
+                    continue
                 answer = await self._post(post.event)
             if answer.is_taken:
                 break

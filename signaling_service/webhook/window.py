@@ -63,6 +63,11 @@ class Window:
         self._posts.append(post)
         self._settle(post)
 
+    def skip_to(self, cursor: str) -> None:
+        """What comes next is behind this cursor."""
+        if not self._posts:
+            self.position = cursor
+
     def finish(self, post: Post) -> Post | None:
         """It is done; returns what can be posted now."""
         lane = self._lanes[post.lane]

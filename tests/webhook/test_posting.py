@@ -259,6 +259,29 @@ async def test_a_log_that_forgot_goes_on_with_what_there_is(
     assert "webhook_events_lost" in [line["event"] for line in lines]
 
 
+async def test_a_log_that_forgot_everything_is_said_once(
+    hook: Hook, log: WrittenLog, start: Start
+) -> None:
+    """Not again with the next event, nor after the next start."""
+    node = start()
+    await node.is_active()
+    await node.poster.close()
+    log.happens("call-1", *LIFE)
+    log.forgets(6)
+    with capture_logs() as lines:
+        node = start()
+        await node.is_active()
+        log.happens("call-2", "call_ended")
+        await node.counts(1, "posts_total", result="taken")
+        await node.poster.close()
+        start()
+        log.happens("call-3", "call_ended")
+        await hook.has_taken(2)
+
+    assert hook.names == ["call-2 callEnded", "call-3 callEnded"]
+    assert [line["event"] for line in lines].count("webhook_events_lost") == 1
+
+
 async def test_it_is_said_once_that_a_receiver_fails(
     hook: Hook, log: WrittenLog, start: Start
 ) -> None:
