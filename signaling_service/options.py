@@ -324,8 +324,8 @@ WebhookSecretFile = Annotated[
     typer.Option(
         envvar="SIGNALING_WEBHOOK_SECRET_FILE",
         metavar="FILE",
-        help="What posts are signed with, as Standard Webhooks has it: [b]whsec_[/b] and base64, or "
-        "any 24 bytes and more. Two lines while it is changed; read again when the file changes.",
+        help="What posts are signed with, as Standard Webhooks has it: [b]whsec_[/b] and base64, "
+        "or any 24 bytes and more. Two lines while it is changed; read again when it changes.",
         rich_help_panel=TELLING,
     ),
 ]

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from signaling_service.clock import Clock, sleep
+from signaling_service.clock import Clock
 from signaling_service.webhook.receiver import AT_ONCE, Answer
 
 FIRST_BACKOFF: Final = 1.0  # s; then twice as long each time
@@ -32,7 +32,9 @@ class Gate:
         self._clock = clock
         self._places = asyncio.Semaphore(AT_ONCE)
         self._probing = asyncio.Lock()
-        self._failures = 0
+        self._has_opened = asyncio.Event()
+        self._failures = 0  # in a row
+        self._probes = 0  # that failed
         self._shut_until = 0.0
 
     @property
@@ -56,15 +58,21 @@ class Gate:
         """See how the receiver is from what became of a post."""
         now = self._clock.now()
         if not answer.is_away:
-            self._failures, self._shut_until = 0, 0.0
+            self._failures, self._probes, self._shut_until = 0, 0, 0.0
+            self._has_opened.set()
             return
         self._failures += 1
-        if self.is_down:
-            pause = backoff(self._failures - DOWN_AFTER + 1, MAX_PROBE_BACKOFF)
-            self._shut_until = max(self._shut_until, now + pause)
+        if self.is_down and now >= self._shut_until:  # else it began before
+            self._probes += 1
+            self._shut_until = now + backoff(self._probes, MAX_PROBE_BACKOFF)
         if answer.pause is not None:
             self._shut_until = max(self._shut_until, now + answer.pause)
 
     async def _opens(self) -> None:
         while (rest := self._shut_until - self._clock.now()) > 0:
-            await sleep(self._clock, rest)
+            self._has_opened.clear()
+            timer = self._clock.call_later(rest, self._has_opened.set)
+            try:
+                await self._has_opened.wait()
+            finally:
+                timer.cancel()

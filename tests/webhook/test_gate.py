@@ -87,6 +87,32 @@ async def test_one_at_a_time_while_it_is_down(clock: ManualClock) -> None:
     await tries.end()
 
 
+async def test_a_success_ends_every_wait(clock: ManualClock) -> None:
+    """Of a post that was under way when the gate was shut; nobody waits for the clock then."""
+    gate = a_gate_that_is_down(clock)
+    tries = Tries(gate, AT_ONCE)
+    await tries.settle()
+    gate.learn(TAKEN)
+    tries.may_end.set()
+    await tries.settle()
+
+    assert tries.made == AT_ONCE
+    await tries.end()
+
+
+async def test_posts_that_fail_together_are_one_failure(clock: ManualClock) -> None:
+    """Those that were under way when the gate was shut do not shut it for longer."""
+    gate = a_gate_that_is_down(clock)
+    for _ in range(AT_ONCE):
+        gate.learn(AWAY)
+    tries = Tries(gate, 1)
+    clock.advance(FIRST_BACKOFF)
+    await tries.settle()
+
+    assert tries.made == 1
+    await tries.end()
+
+
 async def test_what_it_blames_on_a_post_does_not_shut_the_gate(clock: ManualClock) -> None:
     """A receiver that understands one event not is well for others."""
     gate = Gate(clock)
