@@ -45,6 +45,9 @@ from signaling_service.transport.streams import Streams
 from signaling_service.transport.tls import Certificates
 from signaling_service.transport.watching import Watchers
 from signaling_service.transport.writes import WriteWatch
+from signaling_service.webhook.figures import Figures
+from signaling_service.webhook.poster import Parts, Poster
+from signaling_service.webhook.receiver import Receiver
 from signaling_service.witness import Witness
 
 STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
@@ -96,6 +99,7 @@ class App:
             reflect=settings.reflects,
             share_port=settings.workers > 1,
         )
+        self._webhook = _webhook(settings, clock, self._backend, self.metrics)
         self.address = ""
         self.service_address = ""
 
@@ -123,6 +127,8 @@ class App:
         if isinstance(self._ice, IceEndpoint):
             await self._ice.start()
         self._registry.start()
+        if self._webhook is not None:
+            self._webhook.start()
         log.info(
             "serving" if self._settings.workers == 1 else "worker_serving",
             address=self.address,
@@ -162,6 +168,8 @@ class App:
         self._watchers.end_all()
         await self._server.stop(STOP_GRACE)
         await self._registry.close()
+        if self._webhook is not None:
+            await self._webhook.close()
         await self._backend.close()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.close()
@@ -229,11 +237,23 @@ def _serve_metrics(metrics: Metrics, settings: Settings, worker: int) -> str | N
     return None
 
 
-def _backend(settings: Settings, clock: Clock, rules: Rules) -> Backend:
+def _backend(settings: Settings, clock: Clock, rules: Rules) -> MemoryBackend | RedisBackend:
     location = settings.backend_location()
     if location is None:
         return MemoryBackend(clock, rules)
     return RedisBackend(location, clock, rules, clock.follow)
+
+
+def _webhook(
+    settings: Settings, clock: Clock, backend: MemoryBackend | RedisBackend, metrics: Metrics
+) -> Poster | None:
+    """Whoever posts events, if there is somebody to post them to."""
+    secrets = settings.webhook_secrets()
+    if settings.webhook_url is None or secrets is None:
+        return None
+    receiver, figures = Receiver(settings.webhook_url), Figures(metrics.registry)
+    parts = Parts(backend.archive, backend.claims, receiver, secrets, figures, clock)
+    return Poster(parts, settings.webhook_kind)
 
 
 def _authenticator(settings: Settings, clock: Clock, throttle: Throttle) -> Authenticator:

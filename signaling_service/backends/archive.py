@@ -53,6 +53,9 @@ class Archive(Protocol):
     async def newest(self) -> str:
         """The cursor of the newest event: what is behind it has yet to happen."""
 
+    async def oldest(self) -> str:
+        """The cursor of the oldest event that is still known."""
+
     async def events(self, cursor: str, limit: int) -> Sequence[calls_pb2.SignalingEvent]:
         """The next events behind a cursor, the oldest first; none if there are none yet.
 

@@ -70,6 +70,10 @@ class MemoryArchive:
         """See `Archive.newest`."""
         return self._log.newest()
 
+    async def oldest(self) -> str:
+        """See `Archive.oldest`."""
+        return self._log.oldest()
+
     async def events(self, cursor: str, limit: int) -> Sequence[calls_pb2.SignalingEvent]:
         """See `Archive.events`."""
         return self._log.behind(cursor, limit)

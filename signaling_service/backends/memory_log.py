@@ -63,6 +63,10 @@ class EventLog:
         """The cursor of the newest event."""
         return f"{self._name}-{self._newest}"
 
+    def oldest(self) -> str:
+        """The cursor of the oldest event, or of the first that will be."""
+        return f"{self._name}-{min(self._oldest, self._newest)}"
+
     def behind(self, cursor: str, limit: int) -> Sequence[calls.SignalingEvent]:
         """The next events behind a cursor.
 

@@ -77,6 +77,11 @@ class RedisArchive:
         cursor, _ = await self._link.run("events", "", 0)
         return str(cursor.decode())
 
+    async def oldest(self) -> str:
+        """See `Archive.oldest`."""
+        cursor, _ = await self._link.run("events", "-", 0)
+        return str(cursor.decode())
+
     async def events(self, cursor: str, limit: int) -> Sequence[calls_pb2.SignalingEvent]:
         """See `Archive.events`."""
         if not CURSOR.fullmatch(cursor):
