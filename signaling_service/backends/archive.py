@@ -54,7 +54,7 @@ class Archive(Protocol):
         """The cursor of the newest event: what is behind it has yet to happen."""
 
     async def oldest(self) -> str:
-        """The cursor of the oldest event that is still known."""
+        """A cursor behind which lies what there still is, but for the very first event."""
 
     async def events(self, cursor: str, limit: int) -> Sequence[calls_pb2.SignalingEvent]:
         """The next events behind a cursor, the oldest first; none if there are none yet.

@@ -64,8 +64,8 @@ class EventLog:
         return f"{self._name}-{self._newest}"
 
     def oldest(self) -> str:
-        """The cursor of the oldest event, or of the first that will be."""
-        return f"{self._name}-{min(self._oldest, self._newest)}"
+        """The cursor behind which lies all that there is."""
+        return f"{self._name}-{self._oldest - 1}"
 
     def behind(self, cursor: str, limit: int) -> Sequence[calls.SignalingEvent]:
         """The next events behind a cursor.

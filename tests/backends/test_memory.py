@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
+from signaling_service.backends.archive import EVENT_MEMORY
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.backends.reminders import SLACK
-from tests.backends.cell import RULES, a_ringing_call, an_answered_call, drop
+from signaling_service.core.errors import CursorLostError
+from tests.backends.cell import RULES, a_ringing_call, an_answered_call, connect, drop
 from tests.backends.contract import BackendContract
 from tests.backends.live_calls import it_lives_and_ends
 from tests.clock import ManualClock
 from tests.core.events import connected, disconnected
-from tests.core.names import ALICE
+from tests.core.names import ALICE, PHONE
 
 
 class MemoryCell:
@@ -43,6 +45,22 @@ def cell() -> MemoryCell:
 
 class TestMemory(BackendContract):
     """Every promise, kept by the memory backend."""
+
+
+async def test_who_has_read_all_goes_on_after_a_quiet_hour(cell: MemoryCell) -> None:
+    """Nothing that it has not read was dropped; who is an event behind has lost one."""
+    archive = cell.backend.archive
+    begin = await archive.newest()
+    await connect(cell, ALICE)
+    cursor = await archive.newest()
+    await cell.advance(EVENT_MEMORY + 1)
+    await connect(cell, PHONE)
+
+    (event,) = await archive.events(cursor, 10)
+    assert event.device_connected.device.device_id == "phone"
+    assert await archive.events(await archive.oldest(), 10) == [event]
+    with pytest.raises(CursorLostError):
+        await archive.events(begin, 10)
 
 
 async def test_reminders_do_not_pile_up(cell: MemoryCell) -> None:
