@@ -141,6 +141,9 @@ class Settings(BaseModel):
             _check_web_url(url)
             if "@" in urlsplit(url).netloc or "#" in url:
                 raise ValueError("has a user, a password or a fragment")
+            if not url.isascii() or not url.isprintable() or " " in url:
+                raise ValueError("has characters that are to be escaped")
+            _ = urlsplit(url).port  # or ValueError
         return url
 
     @field_validator("webhook_kind")

@@ -177,6 +177,12 @@ def test_webhook(tmp_path: Path) -> None:
     assert complaints(webhook_url="https://me:sesame@hooks.example", webhook_secret_file=file) == [
         f"{name}: has a user, a password or a fragment"
     ]
+    assert complaints(webhook_url=f"{url}/a b", webhook_secret_file=file) == [
+        f"{name}: has characters that are to be escaped"
+    ]
+    assert complaints(webhook_url="https://hooks.example:99999/", webhook_secret_file=file) == [
+        f"{name}: Port out of range 0-65535"
+    ]
     assert complaints(webhook_url=url, webhook_secret_file=short) == [
         "--webhook-secret-file: a secret is shorter than 24 bytes"
     ]

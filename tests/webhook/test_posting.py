@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from signaling_service.backends.claims import MemoryClaims
 from signaling_service.clock import SystemClock
-from signaling_service.webhook.receiver import AT_ONCE, Receiver
+from signaling_service.webhook.receiver import AT_ONCE, MAX_WAIT, Answer, Receiver
 from signaling_service.webhook.window import SIZE
 from tests.webhook.hook import Hook, Posted, Reply, hooking
 from tests.webhook.log import WrittenLog
@@ -317,6 +317,30 @@ async def test_a_receiver_that_hangs_is_hung_up_on(hook: Hook) -> None:
     may_go.set()
     assert (await receiver.post({}, b"{}")).is_taken
     receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("7", 7.0),
+        ("86400", MAX_WAIT),
+        ("-1", 0.0),
+        ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+        ("Fri, 31 Dec 2199 23:59:59 GMT", MAX_WAIT),
+        ("soon", None),
+        ("nan", None),
+    ],
+)
+async def test_it_may_say_when_to_come_again(hook: Hook, text: str, seconds: float | None) -> None:
+    """In seconds or as a date, up to a bound; nonsense is as nothing."""
+    hook.answer = lambda _posted: Reply(503, {"retry-after": text})
+    receiver = Receiver(hook.url)
+
+    answer = await receiver.post({}, b"{}")
+
+    receiver.close()
+    assert answer == Answer(503, retry_after=seconds)
+    assert answer.pause == seconds
 
 
 async def test_a_connection_is_kept(hook: Hook) -> None:
