@@ -127,3 +127,32 @@ async def test_a_node_that_dies_is_followed(valkey: Valkey, tmp_path: Path) -> N
             "call-1 callEnded",
         ]
         assert "call-2 callEnded" in once
+
+
+async def test_an_engine_that_is_away(tmp_path: Path) -> None:
+    """Whoever had the claim has it again, or somebody else does; nothing is missing."""
+    clock = SystemClock()
+    log = WrittenLog(clock)
+    async with Valkey(append_only=True) as engine, hooking() as hook, AsyncExitStack() as stack:
+        cell = shared_cell(engine)
+        nodes = []
+        for _ in range(2):
+            claims = await stack.enter_async_context(claims_at(cell))
+            node = Node(hook.url, log, claims, clock, tmp_path / "secret")
+            stack.push_async_callback(node.poster.close)
+            nodes.append(node)
+        first, second = nodes
+        first.poster.start()
+        await first.is_active()
+        second.poster.start()
+        log.happens("call-1", "call_ended")
+        await first.counts(1, "posts_total", result="taken")
+
+        engine.kill()
+        log.happens("call-2", "call_ended")
+        await first.counts(0, "active")
+        log.happens("call-3", "call_ended")
+        await engine.start()
+        await hook.has(lambda hook: len(set(hook.names)) == 3)
+
+    assert list(dict.fromkeys(hook.names)) == [f"call-{number} callEnded" for number in (1, 2, 3)]
