@@ -78,22 +78,33 @@ class Postgres:
             "--no-sync",
             "--locale=C",
             "--encoding=UTF8",
+            str(data),
         )
 
     def _become_somebody(self, data: Path) -> None:
-        """Let another user own it all: the wheel may be where only root can read."""
+        """Run it as another user; on a copy, if the wheel is where only root can read."""
         user = pwd.getpwnam(_NOT_ROOT)
         self._user = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
         os.chown(data, user.pw_uid, user.pw_gid)
         self._path.chmod(0o755)
+        if self._may_run():
+            return
         for source in (_PACKAGE, _PACKAGE.with_suffix(".libs")):
             if source.exists():
                 shutil.copytree(source, self._path / source.name, symlinks=True)
         self._programs = self._path / "pgserver/pginstall/bin"
 
+    def _may_run(self) -> bool:
+        """Whether the user gets at the programs."""
+        try:
+            self._run("initdb", "--version")
+        except (PermissionError, subprocess.CalledProcessError):
+            return False
+        return True
+
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [self._programs / program, "-D", self._path / "data", *arguments],
+            [self._programs / program, *arguments],
             check=True,
             capture_output=True,
             cwd=self._path,
