@@ -67,7 +67,9 @@ if newest then -- it stays, so that whoever has read it can go on
     redis.call('XTRIM', events, 'MINID', text(oldest))
     redis.call('SET', P .. 'dropped', last[1])
   end
-  redis.call('XTRIM', events, 'MAXLEN', '~', events_kept)
+  if redis.call('XTRIM', events, 'MAXLEN', '~', events_kept) > 0 then
+    redis.call('DEL', P .. 'dropped') -- what was behind it is not all there any more
+  end
 end
 local function forget_traces(names)
   for _, call in ipairs(names) do
