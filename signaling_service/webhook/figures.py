@@ -6,9 +6,9 @@ from typing import Final
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from signaling_service.webhook.receiver import Answer
+from signaling_service.webhook.receiver import SUCCESS, Answer
 
-QUIET: Final = 10.0  # s; between two lines about events that are lost
+QUIET: Final = 10.0  # s; between two lines about the same
 
 log = structlog.get_logger()
 
@@ -45,8 +45,9 @@ class Figures:
             "Whether this node is the one that posts.",
             registry=registry,
         )
-        self._is_failing = False
-        self._untold, self._told_at = 0, float("-inf")
+        self._last = Answer(SUCCESS.start)
+        self._is_failing, self._told_at = False, float("-inf")
+        self._untold, self._lost_at = 0, float("-inf")
 
     def watch(self, age: Callable[[], float]) -> None:
         """Show the age of the oldest event, in seconds; called on another thread."""
@@ -61,18 +62,14 @@ class Figures:
         else:
             log.info("webhook_released")
 
-    def answered(self, answer: Answer) -> None:
+    def answered(self, answer: Answer, now: float) -> None:
         """A post was made."""
         if answer.is_taken:
             self._posts.labels("taken").inc()
         else:
             self._posts.labels("refused" if answer.status else "failed").inc()
-        if self._is_failing == answer.is_taken:
-            self._is_failing = not answer.is_taken
-            if answer.is_taken:
-                log.info("webhook_back")
-            else:
-                log.warning("webhook_failing", status=answer.status, error=answer.error)
+        self._last = answer
+        self.tell(now)
 
     def retries(self, change: int) -> None:
         """So many more events wait to be posted again, or fewer."""
@@ -83,11 +80,19 @@ class Figures:
         self._lost.inc()
         self._untold += 1
 
-    def tell_losses(self, now: float, *, at_once: bool = False) -> None:
-        """Log what was lost, now and then."""
-        if self._untold and (at_once or now - self._told_at >= QUIET):
+    def tell(self, now: float, *, at_once: bool = False) -> None:
+        """Log what was lost, and whether posts are taken; now and then."""
+        if self._untold and (at_once or now - self._lost_at >= QUIET):
             log.error("webhook_events_lost", events=self._untold)
-            self._untold, self._told_at = 0, now
+            self._untold, self._lost_at = 0, now
+        if self._last.is_taken != self._is_failing or not (at_once or now - self._told_at >= QUIET):
+            return
+        # a receiver that takes every other post does not fill the log
+        self._is_failing, self._told_at = not self._last.is_taken, now
+        if self._is_failing:
+            log.warning("webhook_failing", status=self._last.status, error=self._last.error)
+        else:
+            log.info("webhook_back")
 
     def lost_uncounted(self) -> None:
         """Nobody knows how many events fell out of the log."""

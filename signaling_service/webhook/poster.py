@@ -114,8 +114,8 @@ class Poster:
         except* (BackendAwayError, _ClaimLostError):
             self._held_until = 0.0
         finally:
+            figures.tell(self._parts.clock.now(), at_once=True)
             figures.holds(is_ours=False)
-            figures.tell_losses(self._parts.clock.now(), at_once=True)
             self._window, position = Window(""), self._window.position
             await self._let_go(position)
 
@@ -127,7 +127,7 @@ class Poster:
             except BackendAwayError:
                 if asked_at > self._held_until:
                     raise
-            self._parts.figures.tell_losses(self._parts.clock.now())
+            self._parts.figures.tell(self._parts.clock.now())
             await sleep(self._parts.clock, ADVANCE_PAUSE)
             await self._moves()
 
@@ -235,7 +235,7 @@ class Poster:
         headers = self._parts.secrets.sign(id_of(event), int(now), body)
         answer = await self._parts.receiver.post({**headers, **HEADERS}, body)
         self._gate.learn(answer)
-        self._parts.figures.answered(answer)
+        self._parts.figures.answered(answer, self._parts.clock.now())
         return answer
 
     def _is_over(self, post: Post) -> bool:

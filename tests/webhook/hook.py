@@ -71,7 +71,7 @@ class Hook:
 
         def wait() -> None:
             with self._changed:
-                assert self._changed.wait_for(lambda: holds(self), PATIENCE), self.names
+                assert self._changed.wait_for(lambda: holds(self), PATIENCE), len(self.posts)
 
         await asyncio.to_thread(wait)
 

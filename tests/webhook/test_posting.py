@@ -285,7 +285,7 @@ async def test_a_log_that_forgot_everything_is_said_once(
 async def test_it_is_said_once_that_a_receiver_fails(
     hook: Hook, log: WrittenLog, start: Start
 ) -> None:
-    """And once that it is back; neither the URL nor a secret is told."""
+    """And once that it is back, at the latest when the node leaves; the URL is not told."""
     node = start()
     await node.is_active()
     statuses = iter([500, 503, 503, 200])
@@ -295,7 +295,7 @@ async def test_it_is_said_once_that_a_receiver_fails(
         log.happens("call-2", "call_ended")
         await hook.has(lambda hook: len(hook.posts) >= 3)
         hook.answer = lambda _posted: Reply()
-        await hook.has_taken(2)
+        await node.counts(2, "posts_total", result="taken")
         await node.poster.close()
 
     told = [line["event"] for line in lines]
