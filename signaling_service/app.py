@@ -15,7 +15,6 @@ from signaling_service.auth.key_url import UrlKeys
 from signaling_service.auth.keys import FileKeys, KeySource
 from signaling_service.auth.throttle import Throttle
 from signaling_service.auth.tokens import TokenVerifier
-from signaling_service.backends.base import Backend
 from signaling_service.backends.link import WrongBackendError
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.backends.redis import RedisBackend

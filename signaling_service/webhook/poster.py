@@ -24,7 +24,7 @@ from signaling_service.webhook.gate import Gate, backoff
 from signaling_service.webhook.log import Log
 from signaling_service.webhook.receiver import Answer, Receiver
 from signaling_service.webhook.signing import Secrets
-from signaling_service.webhook.window import SIZE, Post, Window
+from signaling_service.webhook.window import Post, Window
 
 NAME: Final = "webhook"  # of the claim: the same whatever the URL, which may move
 CLAIM: Final = 5.0  # s; so long after its death nobody posts
@@ -32,7 +32,7 @@ CLAIM_INTERVAL: Final = 1.0  # s; between two looks at it
 ADVANCE_PAUSE: Final = 0.1  # s; what was posted in it is posted again if the node dies
 READ_PAUSE: Final = 0.5  # s; while the backend is away
 WORTH_TELLING: Final = 3540.0  # s; a minute before it falls out of the log
-READ_AT_ONCE: Final = SIZE // 4
+READ_AT_ONCE: Final = 128  # events; the engine is not held up for longer
 HEADERS: Final = {"content-type": "application/json", "user-agent": "signaling-service"}
 
 log = structlog.get_logger()

@@ -5,7 +5,7 @@ from typing import Final
 
 from signaling.v1 import calls_pb2 as calls
 
-SIZE: Final = 256  # events; a receiver that is away costs no more memory than these
+SIZE: Final = 1024  # events, some KiB each: all that a receiver that is away costs in memory
 
 
 class Post:
