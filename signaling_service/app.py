@@ -250,7 +250,8 @@ def _webhook(
     secrets = settings.webhook_secrets()
     if settings.webhook_url is None or secrets is None:
         return None
-    receiver, figures = Receiver(settings.webhook_url), Figures(metrics.registry)
+    receiver, figures = Receiver(settings.webhook_url), Figures()
+    metrics.show(figures.show)
     parts = Parts(backend.archive, backend.claims, receiver, secrets, figures, clock)
     return Poster(parts, settings.webhook_kind)
 

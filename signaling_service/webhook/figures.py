@@ -1,10 +1,10 @@
 """What an operator sees of a webhook: figures, and what is worth a line in the log."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from signaling_service.webhook.receiver import SUCCESS, Answer
 
@@ -14,49 +14,43 @@ log = structlog.get_logger()
 
 
 class Figures:
-    """Counts posts in `registry`."""
+    """What is counted, as plain numbers; `show` makes families of them, on any thread."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._posts = Counter(
-            "signaling_webhook_posts",
-            "Posts, by what became of them: taken, refused (any other status), failed (none).",
-            ["result"],
-            registry=registry,
-        )
-        for result in ("taken", "refused", "failed"):
-            self._posts.labels(result)
-        self._lost = Counter(
-            "signaling_webhook_events_lost",
-            "Events that the receiver has not taken for an hour.",
-            registry=registry,
-        )
-        self._retrying = Gauge(
-            "signaling_webhook_retrying",
-            "Events that were posted, were not taken, and will be posted again.",
-            registry=registry,
-        )
-        self._oldest = Gauge(
-            "signaling_webhook_oldest_seconds",
-            "How long ago the oldest event happened that is not taken; 0 if all are.",
-            registry=registry,
-        )
-        self._holds = Gauge(
-            "signaling_webhook_active",
-            "Whether this node is the one that posts.",
-            registry=registry,
-        )
+    def __init__(self) -> None:
+        self._posts = {"taken": 0, "refused": 0, "failed": 0}
+        self._lost = 0
+        self._retrying = 0
+        self._is_ours = False
+        self._age: Callable[[], float] = lambda: 0.0
         self._last = Answer(SUCCESS.start)
         self._is_failing, self._told_at = False, float("-inf")
         self._untold, self._lost_at = 0, float("-inf")
 
     def watch(self, age: Callable[[], float]) -> None:
-        """Show the age of the oldest event, in seconds; called on another thread."""
-        self._oldest.set_function(age)
+        """Let `age` say how old the oldest event is, in seconds; called on another thread."""
+        self._age = age
+
+    def show(self) -> Iterable[Metric]:
+        """What Prometheus gets."""
+        name = "signaling_webhook_"
+        posts = CounterMetricFamily(
+            f"{name}posts", "Posts, by what became of them.", labels=["result"]
+        )
+        for result, count in self._posts.items():
+            posts.add_metric([result], count)
+        yield posts
+        lost = "Events that the receiver has not taken for an hour."
+        yield CounterMetricFamily(f"{name}events_lost", lost, value=self._lost)
+        retrying = "Events that were posted and not taken, and will be posted again."
+        yield GaugeMetricFamily(f"{name}retrying", retrying, value=self._retrying)
+        oldest = "How long ago the oldest event happened that is not taken; 0 if all are."
+        yield GaugeMetricFamily(f"{name}oldest_seconds", oldest, value=self._age())
+        active = "Whether this node is the one that posts."
+        yield GaugeMetricFamily(f"{name}active", active, value=int(self._is_ours))
 
     def holds(self, *, is_ours: bool) -> None:
         """From now on this node is the one that posts, or it is not any more."""
-        self._holds.set(is_ours)
-        self._retrying.set(0)
+        self._is_ours, self._retrying = is_ours, 0
         if is_ours:
             log.info("webhook_claimed")
         else:
@@ -64,20 +58,18 @@ class Figures:
 
     def answered(self, answer: Answer, now: float) -> None:
         """A post was made."""
-        if answer.is_taken:
-            self._posts.labels("taken").inc()
-        else:
-            self._posts.labels("refused" if answer.status else "failed").inc()
+        result = "taken" if answer.is_taken else "refused" if answer.status else "failed"
+        self._posts[result] += 1
         self._last = answer
         self.tell(now)
 
     def retries(self, change: int) -> None:
         """So many more events wait to be posted again, or fewer."""
-        self._retrying.inc(change)
+        self._retrying += change
 
     def lost(self) -> None:
         """An event is too old to be posted."""
-        self._lost.inc()
+        self._lost += 1
         self._untold += 1
 
     def tell(self, now: float, *, at_once: bool = False) -> None:

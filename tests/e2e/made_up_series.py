@@ -133,6 +133,9 @@ TROUBLES: Final[Mapping[str, Trouble]] = {
     "SignalingSessionsLost": Trouble(_opened(resumed=50, refused=50), labels=""),
     "SignalingCredentialsRefused": Trouble(_ended(cancelled=100, unauthenticated=100), labels=""),
     "SignalingPolicyFailing": Trouble(_answered(allowed=50, failed=10), labels=""),
+    "SignalingWebhookBehind": Trouble(
+        _of_node("signaling_webhook_oldest_seconds", "0+60x60"), labels=""
+    ),
     "SignalingInternalErrors": Trouble(
         _of_node("signaling_streams_ended_total", "0x20 1x60", 'status="internal",'),
         minutes=25,

@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from signaling.v1 import signaling_pb2 as pb
@@ -25,12 +26,22 @@ NO_POLICY = "grpc://127.0.0.1:1"
 
 
 @pytest.fixture
-async def series(app: App, alice: User, bob: User, valkey: Valkey) -> dict[Series, float]:
-    """All that nodes have: one of its own memory, and one with an engine and a policy."""
+async def series(
+    app: App, alice: User, bob: User, valkey: Valkey, tmp_path: Path
+) -> dict[Series, float]:
+    """All that nodes have: one of its own memory, and one with an engine and all else."""
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse battery staple")
     call = await answered_call(alice, bob)
     await alice.phone.reports(call, pb.PEER_CONNECTION_STATE_CONNECTED)
     await bob.phone.hears("connection_state")
-    settings = Settings(listen="127.0.0.1:0", backend=cell_at(valkey.url), call_policy=NO_POLICY)
+    settings = Settings(
+        listen="127.0.0.1:0",
+        backend=cell_at(valkey.url),
+        call_policy=NO_POLICY,
+        webhook_url="http://127.0.0.1:1/",
+        webhook_secret_file=secret,
+    )
     async with App(settings) as other:
         return scrape(app) | scrape(other)
 
@@ -132,7 +143,9 @@ async def test_page_says_what_is_so(alert: Alert, series: dict[Series, float]) -
             assert span in names, span
         elif re.search(r"\b(signaling|process)_\w+[{\[]|^up\{", span):
             assert mistakes(span, series) == [], span
-        elif re.fullmatch(r"(backend|call|jwt|worker|rpc|stream|sweep|link|metrics)_\w+", span):
+        elif re.fullmatch(
+            r"(backend|call|jwt|worker|rpc|stream|sweep|link|metrics|webhook)_\w+", span
+        ):
             assert span in events | values, span
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry
-
 from signaling_service.backends.claims import Claims
 from signaling_service.clock import Clock
 from signaling_service.core.errors import BackendAwayError
+from signaling_service.metrics.node import Metrics
 from signaling_service.webhook.figures import Figures
 from signaling_service.webhook.log import Log
 from signaling_service.webhook.poster import Parts, Poster
@@ -62,9 +61,10 @@ class Node:
     ) -> None:
         canaries.plant(SECRET, SECRET.removeprefix("whsec_"))
         file.write_text(SECRET)
-        self.registry = CollectorRegistry()
+        metrics, figures = Metrics(), Figures()
+        metrics.show(figures.show)
+        self.registry = metrics.registry
         self._passage = Passage(claims)
-        figures = Figures(self.registry)
         self.poster = Poster(
             Parts(log, self._passage, Receiver(url, timeout), Secrets(file), figures, clock), kinds
         )

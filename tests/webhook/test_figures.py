@@ -1,6 +1,5 @@
 """What an operator reads of a webhook is enough, and not too much."""
 
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from signaling_service.webhook.figures import QUIET, Figures
@@ -12,7 +11,7 @@ REFUSED = Answer(500)
 
 def test_a_receiver_that_takes_every_other_post_does_not_fill_the_log() -> None:
     """It is said when it begins to fail, then how it is, every while."""
-    figures = Figures(CollectorRegistry())
+    figures = Figures()
     with capture_logs() as lines:
         for number in range(100):
             figures.answered(REFUSED if number % 2 else TAKEN, now=QUIET / 50 * number)
@@ -23,7 +22,7 @@ def test_a_receiver_that_takes_every_other_post_does_not_fill_the_log() -> None:
 
 def test_that_it_is_back_is_said_though_nothing_happens() -> None:
     """Once the last post was taken."""
-    figures = Figures(CollectorRegistry())
+    figures = Figures()
     with capture_logs() as lines:
         figures.answered(REFUSED, now=0.0)
         figures.answered(TAKEN, now=1.0)
@@ -37,7 +36,7 @@ def test_that_it_is_back_is_said_though_nothing_happens() -> None:
 
 def test_losses_are_told_in_sums() -> None:
     """The first at once, the others together."""
-    figures = Figures(CollectorRegistry())
+    figures = Figures()
     with capture_logs() as lines:
         for number in range(10):
             figures.lost()
