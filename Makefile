@@ -28,8 +28,9 @@ $(READY): $(RUNS)
 run: $(RUNS) ## Start the service on 127.0.0.1:50051
 	$(BIN)/signaling-service serve
 
+# three at a time on two cores: most of them wait for something
 test: $(READY) ## Run the tests (a few minutes)
-	$(BIN)/python -m pytest -n 2 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest -n 3 --cov=signaling_service.core --cov-branch --cov-report=term:skip-covered --cov-fail-under=100
 
 test-long: $(READY) ## Run the property tests, the fault runs and the fuzzer for long
 	HYPOTHESIS_PROFILE=nightly FAULTS=long $(BIN)/python -m pytest -n 2 tests/core tests/cluster tests/faults tests/hostile --timeout=3600

@@ -100,7 +100,11 @@ def _handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:  # cut: the sender has gone
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             reply = hook.took(Posted(self.path, headers, body, self.connection))
             self.send_response(reply.status)
