@@ -25,7 +25,7 @@ _RATIOS: Final[Mapping[str, str]] = {"none of them": "0", _DEFAULT: "0.01", "all
 class _Collector(stubs.TraceServiceServicer):
     """Takes whatever comes, in the process of the load."""
 
-    async def Export(self, _request: Any, _context: Any) -> service.ExportTraceServiceResponse:  # noqa: N802
+    async def Export(self, _request: Any, _context: Any) -> service.ExportTraceServiceResponse:  # noqa: N802 - the stub's
         return service.ExportTraceServiceResponse()
 
 

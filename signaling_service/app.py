@@ -1,39 +1,36 @@
-"""A node, put together: the one place that names a backend and a transport."""
+"""A node, put together: its parts, and the order in which they start and end."""
 
 import asyncio
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import grpc
 import structlog
 from prometheus_client.core import Metric
 
-from signaling_service.auth.authenticator import Authenticator
-from signaling_service.auth.key_url import UrlKeys
-from signaling_service.auth.keys import FileKeys, KeySource
 from signaling_service.auth.throttle import Throttle
-from signaling_service.auth.tokens import TokenVerifier
 from signaling_service.backends.link import WrongBackendError
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.backends.redis import RedisBackend
 from signaling_service.clock import Clock, SystemClock, sleep
 from signaling_service.config import METRICS_LISTEN, SettingError, Settings
-from signaling_service.core.rules import Rules
-from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
 from signaling_service.journal import Journal
 from signaling_service.metrics import families
 from signaling_service.metrics.node import Metrics
-from signaling_service.policy.base import CallPolicy
+from signaling_service.parts import (
+    authenticator_of,
+    backend_of,
+    call_policy_of,
+    doors_of,
+    ice_of,
+    told,
+    tracer_of,
+    webhook_of,
+)
 from signaling_service.policy.cached import Cached
-from signaling_service.policy.choosing import choose
 from signaling_service.process import Stop, give_memory_back
 from signaling_service.registry import CallRegistry
-from signaling_service.tracing.base import Tracer
-from signaling_service.tracing.choosing import NoPackagesError
-from signaling_service.tracing.choosing import choose as choose_tracer
 from signaling_service.transport.call_servicer import CallServicer
 from signaling_service.transport.door import Door
 from signaling_service.transport.pacing import Pacing
@@ -41,12 +38,8 @@ from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
-from signaling_service.transport.tls import Certificates
 from signaling_service.transport.watching import Watchers
 from signaling_service.transport.writes import WriteWatch
-from signaling_service.webhook.figures import Figures
-from signaling_service.webhook.poster import Parts, Poster
-from signaling_service.webhook.receiver import Receiver
 from signaling_service.witness import Witness
 
 STOP_GRACE: Final = 1.0  # s; for streams to carry their status to the device
@@ -59,20 +52,20 @@ class App:
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         clock = clock or SystemClock()
-        rules, ice = settings.rules(), _ice(settings, clock)
+        rules, ice = settings.rules(), ice_of(settings, clock)
         self._settings = settings
         self._ice = ice
         self._clock = clock
         self.metrics = Metrics()
-        self._backend = _backend(settings, clock, rules)
-        self._policy = _call_policy(settings, clock)
-        self._tracer = _tracer(settings, clock)
+        self._backend = backend_of(settings, clock, rules)
+        self._policy = call_policy_of(settings, clock)
+        self._tracer = tracer_of(settings, clock)
         witness = Witness(Journal(clock), self._tracer, [self.metrics.calls.observe])
         self._registry = CallRegistry(self._backend, clock, rules, witness, self._policy)
         self._writes = WriteWatch(clock, settings.limits.stuck_write_seconds)
         self._streams = Streams(clock, ice)
         self._throttle = Throttle(self._backend.take, clock)
-        self._authenticator = _authenticator(settings, clock, self._throttle)
+        self._authenticator = authenticator_of(settings, clock, self._throttle)
         pacing = Pacing(settings.limits.rates, clock.now)
         traffic = self.metrics.traffic
         service = Service(
@@ -98,7 +91,7 @@ class App:
             reflect=settings.reflects,
             share_port=settings.workers > 1,
         )
-        self._webhook = _webhook(settings, clock, self._backend, self.metrics)
+        self._webhook = webhook_of(settings, clock, self._backend, self.metrics)
         self.address = ""
         self.service_address = ""
 
@@ -108,7 +101,7 @@ class App:
             await self._policy.start()
         except Exception as error:
             await self._close()
-            raise SettingError("call_policy", _told(error)) from error
+            raise SettingError("call_policy", told(error)) from error
         try:
             await self._backend.start(self._server.tell_ready)
         except WrongBackendError as error:
@@ -144,7 +137,7 @@ class App:
     def _listen(self) -> None:
         """Take the addresses that are wanted; devices come once the server starts."""
         settings = self._settings
-        public, internal = _doors(settings)
+        public, internal = doors_of(settings)
         for name, credentials in (("listen", public), ("service_listen", internal)):
             if (where := getattr(settings, name)) is None:
                 continue
@@ -234,91 +227,6 @@ def _serve_metrics(metrics: Metrics, settings: Settings, worker: int) -> str | N
             raise SettingError("metrics_listen", str(error.strerror)) from error
         return str(error.strerror)
     return None
-
-
-def _backend(settings: Settings, clock: Clock, rules: Rules) -> MemoryBackend | RedisBackend:
-    location = settings.backend_location()
-    if location is None:
-        return MemoryBackend(clock, rules)
-    return RedisBackend(location, clock, rules, clock.follow)
-
-
-def _webhook(
-    settings: Settings, clock: Clock, backend: MemoryBackend | RedisBackend, metrics: Metrics
-) -> Poster | None:
-    """Whoever posts events, if there is somebody to post them to."""
-    secrets = settings.webhook_secrets()
-    if settings.webhook_url is None or secrets is None:
-        return None
-    receiver, figures = Receiver(settings.webhook_url), Figures()
-    metrics.show(figures.show)
-    parts = Parts(backend.archive, backend.claims, receiver, secrets, figures, clock)
-    return Poster(parts, settings.webhook_kind)
-
-
-def _authenticator(settings: Settings, clock: Clock, throttle: Throttle) -> Authenticator:
-    names, proxies = settings.tls_service_name, settings.trusted_proxies
-    if not settings.takes_tokens:
-        return Authenticator(None, throttle, names, proxies)
-    keys = _keys(settings.jwt_keys or "", clock)
-    tokens = TokenVerifier(keys, settings.jwt_issuer or "", settings.jwt_audience or "", clock)
-    return Authenticator(tokens, throttle, names, proxies)
-
-
-def _keys(where: str, clock: Clock) -> KeySource:
-    if "://" in where:
-        return UrlKeys(where, clock)
-    try:
-        return FileKeys(Path(where))
-    except OSError as error:
-        raise SettingError("jwt_keys", str(error.strerror)) from error
-    except ValueError as error:
-        raise SettingError("jwt_keys", str(error)) from error
-
-
-Tls = grpc.ServerCredentials | None
-
-
-def _doors(settings: Settings) -> tuple[Tls, Tls]:
-    """TLS of the public address, and of the one for services."""
-    cert, key, client_ca = settings.tls_cert, settings.tls_key, settings.tls_client_ca
-    if cert is None or key is None:
-        return None, None
-    is_separate = settings.service_listen is not None
-    try:
-        internal = Certificates(cert, key, client_ca).credentials()
-        public = Certificates(cert, key).credentials() if is_separate else internal
-    except OSError as error:
-        raise SettingError("tls_cert", f"{error.filename}: {error.strerror}") from error
-    except (ValueError, TypeError) as error:
-        raise SettingError("tls_cert", str(error)) from error
-    return public, internal
-
-
-def _call_policy(settings: Settings, clock: Clock) -> CallPolicy:
-    try:
-        return choose(settings.call_policy, clock)
-    except Exception as error:
-        raise SettingError("call_policy", _told(error)) from error
-
-
-def _tracer(settings: Settings, clock: Clock) -> Tracer:
-    try:
-        return choose_tracer(settings.otlp_endpoint, settings.trace_sample, clock)
-    except NoPackagesError as error:
-        raise SettingError("otlp_endpoint", str(error)) from error
-
-
-def _told(error: Exception) -> str:
-    """What somebody else's code says is wrong with it."""
-    return f"{type(error).__name__}: {error}"
-
-
-def _ice(settings: Settings, clock: Clock) -> IceProvider:
-    if settings.ice_endpoint is None:
-        return settings.turn_rest()
-    token = settings.ice_endpoint_token()
-    return IceEndpoint(settings.ice_endpoint, token, settings.turn_ttl, clock)
 
 
 async def serve(

@@ -43,7 +43,7 @@ def command(run: Command) -> Callable[..., None]:
         options = Options(**{field.name: given.pop(field.name) for field in fields(Options)})
         raise typer.Exit(_run(run, options, given))
 
-    start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    start.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # any function may have one
     start.__annotations__ = {each.name: each.annotation for each in parameters}
     start.__doc__ = run.__doc__
     return start

@@ -86,7 +86,7 @@ def _details(error: grpc.aio.AioRpcError) -> list[str]:
     """The `google.rpc` details of an error in words: what is wrong with which field, and why."""
     words: list[str] = []
     with suppress(ValueError, DecodeError):  # whoever answers need not be our service
-        status = rpc_status.from_call(error)  # type: ignore[arg-type]
+        status = rpc_status.from_call(error)  # type: ignore[arg-type]  # it asks for less than its types say
         for packed in status.details if status else ():
             words += _words(packed)
     return words

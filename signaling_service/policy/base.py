@@ -44,8 +44,8 @@ class Everybody:
     async def may_call(
         self,
         caller: Device,  # noqa: ARG002 - the protocol's
-        callee_user_id: str,  # noqa: ARG002
-        callee_device_id: str | None,  # noqa: ARG002
+        callee_user_id: str,  # noqa: ARG002 - likewise
+        callee_device_id: str | None,  # noqa: ARG002 - likewise
     ) -> Verdict:
         """See `CallPolicy.may_call`."""
         return Verdict.ALLOWED

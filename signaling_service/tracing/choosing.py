@@ -22,8 +22,8 @@ def choose(endpoint: str | None, ratio: float, clock: Clock) -> Tracer:
     if endpoint is None:
         return OFF
     try:
-        from signaling_service.tracing.exporting import Collector  # noqa: PLC0415
-        from signaling_service.tracing.otlp import OtlpTracer  # noqa: PLC0415
+        from signaling_service.tracing.exporting import Collector  # noqa: PLC0415 - an extra
+        from signaling_service.tracing.otlp import OtlpTracer  # noqa: PLC0415 - likewise
     except ModuleNotFoundError as error:
         raise NoPackagesError from error
     return OtlpTracer(Collector(endpoint), ratio, clock)

@@ -43,7 +43,7 @@ class Answer(NamedTuple):
     @property
     def is_away(self) -> bool:
         """Whether the receiver is not well, whatever the post."""
-        return not self.status or self.status >= 500 or self.status in OWN_FAULT  # noqa: PLR2004
+        return not self.status or self.status >= 500 or self.status in OWN_FAULT  # noqa: PLR2004 - RFC 9110 §15.6
 
     @property
     def pause(self) -> float | None:
