@@ -32,7 +32,7 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Device, Directory, Event, Outcome
+from signaling_service.core.model import Call, Device, Directory, Event, Outcome, Verdict
 from signaling_service.core.requests import is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
@@ -176,7 +176,8 @@ class CallRegistry:
         if kind == "candidates" and refusal is None and is_named:
             relayed = await self._backend.relay(sender, request)
             if relayed is not None:
-                await self._follow(request.call_id, relayed)
+                if relayed.full:
+                    await self._follow(request.call_id, relayed)
                 return None
         if refusal is None:
             refusal = wrong_with(request, kind, self._rules.limits)
@@ -185,7 +186,9 @@ class CallRegistry:
             return None
         call_id = request.call_id if is_named else ""
         if refusal is None:
-            verdict = await verdict_on(self._policy, stream.device, request.offer)
+            verdict = Verdict.ALLOWED
+            if kind == "offer":
+                verdict = await verdict_on(self._policy, stream.device, request.offer)
             event = Event(kind or "", stream.device, stream.session, request, verdict)
             decide, users = self._decide(event), users_of(event)
         else:
@@ -298,7 +301,8 @@ class CallRegistry:
         self._witness.observe(applied.before, applied.outcome.call, self._clock.now())
         if applied.outcome.call is not None:
             self._deadlines.remind(applied.outcome.call.deadline)
-        await self._follow(step.call_id, applied)
+        if applied.full:
+            await self._follow(step.call_id, applied)
         return applied
 
     async def _follow(self, call_id: str, applied: Applied) -> None:

@@ -223,8 +223,8 @@ class MemoryBackend:
         return session
 
     def _next_stamp(self, now: float) -> int:
-        self._stamp = max(self._stamp + 1, round(now * MICROS))
-        return self._stamp
+        self._stamp = stamp = max(self._stamp + 1, int(now * MICROS))
+        return stamp
 
     def _acknowledge(self, device: Device, session: Session, ack: int) -> None:
         if acked := session.mailbox.ack(ack):
@@ -238,7 +238,8 @@ class MemoryBackend:
     def _admit(self, sender: Sender) -> Session:
         """The session of a sender whose request may be processed, its ack applied."""
         session = self._session(sender.stream)
-        self._acknowledge(sender.stream.device, session, sender.ack)
+        if sender.ack > session.mailbox.acked:
+            self._acknowledge(sender.stream.device, session, sender.ack)
         if sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
             raise MailboxFullError
         return session

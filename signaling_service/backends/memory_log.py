@@ -149,9 +149,10 @@ class Traces:
 
     def acked(self, device: Device, entries: Iterable[Entry], now: float) -> None:
         """A device has acknowledged these."""
-        acked_at, (user_id, device_id) = round(now * MICROS), device
+        acked_at, (user_id, device_id) = int(now * MICROS), device
+        live, ended = self._live, self._ended
         for seq, call_id, kind, _, _, stamp in entries:
-            if trace := self._live.get(call_id) or self._ended.get(call_id):
+            if trace := live.get(call_id) or ended.get(call_id):
                 trace.add((stamp, user_id, device_id, kind, seq, acked_at, DELIVERED))
 
     def dropped(self, device: Device, entries: Iterable[Entry]) -> None:
