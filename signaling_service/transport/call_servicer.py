@@ -5,7 +5,7 @@ from typing import Any, Final, TypeVar
 
 import grpc
 import structlog
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 from signaling.v1 import calls_pb2
 from signaling.v1 import signaling_pb2 as pb
 
@@ -17,10 +17,9 @@ from signaling_service.core.requests import check, is_valid_call_id, is_valid_id
 from signaling_service.core.rules import Limits
 from signaling_service.registry import CallRegistry
 from signaling_service.snapshots import call_of, session_of
-from signaling_service.transport import errors
 from signaling_service.transport.door import Context, Door
 from signaling_service.transport.errors import StreamEndedError
-from signaling_service.transport.guard import Handler, guard
+from signaling_service.transport.guard import Handler, guard, parsed
 from signaling_service.transport.pages import page_of
 from signaling_service.transport.rich import NO_SERVICE, invalid, no_call
 from signaling_service.transport.watching import Watchers
@@ -76,9 +75,9 @@ class CallServicer:
 
             async def ask() -> None:
                 identity = await self._come_in(context)
-                answered.append(await answer(_parse(kind, data), identity))
+                answered.append(await answer(parsed(kind.FromString, data), identity))
 
-            await guard(context, lambda: _in_words(ask), self._door.span(method, context))
+            await guard(context, ask, self._door.span(method, context))
             return answered[0].SerializeToString() if answered else b""
 
         return grpc.unary_unary_rpc_method_handler(serve)
@@ -92,10 +91,10 @@ class CallServicer:
 
         async def watch() -> None:
             await self._come_in(context)
-            request = _parse(calls_pb2.WatchEventsRequest, data)
+            request = parsed(calls_pb2.WatchEventsRequest.FromString, data)
             await self._watchers.watch(request, begin, send)
 
-        await guard(context, lambda: _in_words(watch))
+        await guard(context, watch)
 
     async def _come_in(self, context: Context) -> Identity:
         identity = await self._door.identify(self._door.visitor(context))
@@ -149,21 +148,6 @@ class CallServicer:
         if trace is None:
             raise no_call(request.call_id)
         return trace
-
-
-async def _in_words(serve: Callable[[], Awaitable[None]]) -> None:
-    """Serve; what can be wrong with the backend has its status."""
-    try:
-        await serve()
-    except errors.ENDING as error:
-        raise StreamEndedError(errors.ending(error, LIMITS)) from None
-
-
-def _parse(kind: type[Asked], data: bytes) -> Asked:
-    try:
-        return kind.FromString(data)
-    except DecodeError:
-        raise StreamEndedError(errors.NOT_OF_METHOD) from None
 
 
 def _call_id(call_id: str) -> str:

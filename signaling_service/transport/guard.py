@@ -5,13 +5,14 @@ and an exception's text. So handlers are given bytes, and the parsing is done he
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 import structlog
 from google.protobuf.message import DecodeError
 from google.rpc import status_pb2
 
+from signaling_service.core.errors import BackendAwayError
 from signaling_service.tracing.base import Span
 from signaling_service.transport import errors
 from signaling_service.transport.errors import Status, StreamEndedError
@@ -20,6 +21,7 @@ RICH_STATUS: Final = "grpc-status-details-bin"  # where clients look for a googl
 
 log = structlog.get_logger()
 
+Asked = TypeVar("Asked")
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler: TypeAlias = (
     "grpc.RpcMethodHandler[Any, Any] | None"  # a class that only type checkers index
@@ -33,8 +35,9 @@ async def guard(
 
     `span` ends with it.
     """
+    work = _served(serve)
     try:
-        status = await (serve() if span is None else span.over(serve()))
+        status = await (work if span is None else span.over(work))
     except StreamEndedError as error:
         status = error.how
     except grpc.aio.AbortError:
@@ -53,6 +56,14 @@ async def guard(
     if status.details:
         context.set_trailing_metadata(_rich(status))
     return status.code
+
+
+async def _served(serve: Callable[[], Awaitable[Status | None]]) -> Status | None:
+    """Serve; that the backend is away has its status, whatever was asked for."""
+    try:
+        return await serve()
+    except BackendAwayError:
+        raise StreamEndedError(errors.BACKEND_AWAY) from None
 
 
 def _rich(status: Status) -> tuple[tuple[str, bytes], ...]:
@@ -83,7 +94,7 @@ class Guard(grpc.aio.ServerInterceptor):
 
 def _guarded(handler: Any) -> Handler:
     """The same for bytes."""
-    parse = _each if handler.request_streaming else _one
+    parse = _each if handler.request_streaming else parsed
     method = (
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     )
@@ -115,7 +126,12 @@ _KINDS: Final[Mapping[tuple[bool, bool], Callable[..., Handler]]] = {
 }
 
 
-def _one(parse: Callable[[bytes], Any], data: bytes) -> Any:
+def parsed(parse: Callable[[bytes], Asked], data: bytes) -> Asked:
+    """The request that a method was sent.
+
+    Raises:
+        StreamEndedError: these bytes are none.
+    """
     try:
         return parse(data)
     except DecodeError:
@@ -126,4 +142,4 @@ async def _each(
     parse: Callable[[bytes], Any], requests: AsyncIterator[bytes]
 ) -> AsyncIterator[Any]:
     async for data in requests:
-        yield _one(parse, data)
+        yield parsed(parse, data)

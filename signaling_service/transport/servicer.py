@@ -10,17 +10,15 @@
 from typing import Any, Final
 
 import grpc
-from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.auth.identity import Identity, Role
-from signaling_service.core.errors import BackendAwayError
 from signaling_service.transport import errors
 from signaling_service.transport.admission import admit_stream
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.door import Door
 from signaling_service.transport.errors import Status, StreamEndedError
-from signaling_service.transport.guard import guard
+from signaling_service.transport.guard import guard, parsed
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
 from signaling_service.transport.streams import Streams
@@ -67,10 +65,7 @@ class SignalingServicer:
         async def get() -> None:
             identity = await self._door.identify(self._door.visitor(context))
             await self._check_revoked(identity)
-            try:
-                pb.GetIceServersRequest.FromString(request)
-            except DecodeError:
-                raise StreamEndedError(errors.NOT_OF_METHOD) from None
+            parsed(pb.GetIceServersRequest.FromString, request)
             servers.extend(self._service.ice.issue(self._service.clock.now()))
 
         await guard(context, get, self._door.span("GetIceServers", context))
@@ -115,8 +110,5 @@ class SignalingServicer:
 
     async def _check_revoked(self, identity: Identity) -> None:
         """See that what somebody comes in with was not revoked; a hello sees to it itself."""
-        try:
-            if await self._service.registry.is_revoked(identity.device, identity.issued_at):
-                raise StreamEndedError(errors.REVOKED)
-        except BackendAwayError:
-            raise StreamEndedError(errors.BACKEND_AWAY) from None
+        if await self._service.registry.is_revoked(identity.device, identity.issued_at):
+            raise StreamEndedError(errors.REVOKED)
