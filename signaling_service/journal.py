@@ -13,7 +13,7 @@ from signaling.v1 import signaling_pb2 as pb
 from signaling_service.clock import Clock
 from signaling_service.core.buckets import Buckets, Rate
 from signaling_service.core.errors import RefusedError
-from signaling_service.core.model import Call, Device
+from signaling_service.core.model import Call, Device, end_between
 
 LINES: Final = Rate(per_second=1, burst=60)  # of one user; more than people ever need
 STRANGERS: Final = Rate(per_second=5, burst=100)  # lines of all together that nobody knows
@@ -97,7 +97,8 @@ class Journal:
 
     def observe(self, before: Call | None, after: Call | None, now: float) -> None:
         """Look at a step of a call: one that ends it gets a line with all there is to say."""
-        if after is None or after.ended is None or (before is not None and before.ended):
+        ended = end_between(before, after)
+        if after is None or ended is None:
             return
         if not self._may_write(after.caller.device.user_id):
             return
@@ -105,7 +106,7 @@ class Journal:
         log.info(
             "call_ended",
             call_id=after.call_id,
-            reason=pb.EndReason.Name(after.ended.reason).removeprefix("END_REASON_"),
+            reason=pb.EndReason.Name(ended.reason).removeprefix("END_REASON_"),
             **after.caller.device._asdict(),
             callee_user_id=after.callee_user_id,
             callee_device_id=after.callee.device.device_id if after.callee else None,

@@ -32,7 +32,7 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Device, Directory, Event, Outcome, Verdict
+from signaling_service.core.model import Call, Device, Directory, Event, Outcome
 from signaling_service.core.requests import is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
@@ -186,9 +186,7 @@ class CallRegistry:
             return None
         call_id = request.call_id if is_named else ""
         if refusal is None:
-            verdict = Verdict.ALLOWED
-            if kind == "offer":
-                verdict = await verdict_on(self._policy, stream.device, request.offer)
+            verdict = await verdict_on(self._policy, stream.device, request.offer)
             event = Event(kind or "", stream.device, stream.session, request, verdict)
             decide, users = self._decide(event), users_of(event)
         else:

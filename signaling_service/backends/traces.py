@@ -8,12 +8,11 @@ delivered says that there was one.
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from google.protobuf.timestamp_pb2 import Timestamp
 from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.model import Device, State, Traced
-from signaling_service.core.news import MICROS, duration
+from signaling_service.core.news import MICROS, duration, timestamp
 
 FIRST_KEPT: Final = 200  # records of a call: how it came about
 LAST_KEPT: Final = 300  # and how it ended; a call may be a day long
@@ -104,7 +103,7 @@ def _relayed(sent: Delivered, sides: Sequence[Device], state: State) -> Traced:
 
 def _entry(stamp: int, step: Traced) -> calls.CallTraceEntry:
     return calls.CallTraceEntry(
-        time=_time(stamp),
+        time=timestamp(stamp / MICROS),
         sender=step.sender.message() if step.sender else None,
         kind=step.kind,
         state=pb.CallState.ValueType(step.state),
@@ -123,9 +122,3 @@ def _delivery(sent: Delivered) -> calls.CallTraceDelivery:
         acked_after=after,
         dropped=sent.is_dropped,
     )
-
-
-def _time(stamp: int) -> Timestamp:
-    time = Timestamp()
-    time.FromMicroseconds(stamp)
-    return time

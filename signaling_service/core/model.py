@@ -180,6 +180,12 @@ class Call(NamedTuple):
         return [leg for leg in self.legs.values() if leg.is_live]
 
 
+def end_between(before: Call | None, after: Call | None) -> pb.CallEnded | None:
+    """How a step has ended a call, as it was and as it is; None if it has not."""
+    was_over = before is not None and before.ended is not None
+    return None if after is None or was_over else after.ended
+
+
 class Event(NamedTuple):
     """Something that happens to a call: a device's request, the clock, or a session's fate.
 

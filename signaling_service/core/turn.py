@@ -18,6 +18,7 @@ from signaling_service.core.model import (
     Side,
     State,
     Traced,
+    end_between,
 )
 from signaling_service.core.news import events_of
 from signaling_service.core.rules import DISCONNECTED_GRACE, MAX_CALL_AGE, Rules
@@ -171,8 +172,8 @@ class Turn:
         before, self._seen = self._seen, self._call
         if self._call is None:
             return
-        has_ended = self._call.ended is not None and (before is None or before.ended is None)
-        reason = self._call.ended.reason if has_ended and self._call.ended else 0
+        over = end_between(before, self._call)
+        reason = 0 if over is None else over.reason
         self._traced.append(Traced(kind, sender, self.state, reason, error))
 
     def outcome(self) -> Outcome:

@@ -16,7 +16,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import Clock
 from signaling_service.core.buckets import Rate, TokenBucket
-from signaling_service.core.model import Call, Device
+from signaling_service.core.model import Call, Device, end_between
 from signaling_service.core.requests import is_valid_call_id
 from signaling_service.tracing.base import Metadata, T
 from signaling_service.tracing.context import (
@@ -84,7 +84,7 @@ class OtlpTracer:
 
     def observe(self, before: Call | None, after: Call | None, now: float) -> None:
         """See `Tracer.observe`."""
-        if after is None or after.ended is None or (before is not None and before.ended):
+        if after is None or end_between(before, after) is None:
             return
         offer = parse(after.traceparent)
         if self._chosen(after.call_id) or (offer is not None and offer.is_sampled):
