@@ -97,8 +97,9 @@ class OtherService:
 
     async def call(self, call_id: str) -> calls_pb2.Call:
         """A call as it is now."""
+        answer: calls_pb2.GetCallResponse
         answer = await self.asks("GetCall", calls_pb2.GetCallRequest(call_id=call_id))
-        return answer.call  # type: ignore[no-any-return]
+        return answer.call
 
     async def lists(self, **fields: Any) -> calls_pb2.ListCallsResponse:
         """A page of calls."""
@@ -108,13 +109,15 @@ class OtherService:
 
     async def ends(self, call_id: str, text: str | None = None) -> calls_pb2.Call:
         """End a call."""
+        answer: calls_pb2.EndCallResponse
         answer = await self.asks("EndCall", calls_pb2.EndCallRequest(call_id=call_id, text=text))
-        return answer.call  # type: ignore[no-any-return]
+        return answer.call
 
     async def devices(self, user_id: str) -> Sequence[calls_pb2.DeviceSession]:
         """The devices of a user that have a session."""
+        answer: calls_pb2.ListDevicesResponse
         answer = await self.asks("ListDevices", calls_pb2.ListDevicesRequest(user_id=user_id))
-        return answer.devices  # type: ignore[no-any-return]
+        return answer.devices
 
     async def disconnects(self, device: Device) -> None:
         """Disconnect a device."""
