@@ -32,7 +32,7 @@ from signaling_service.core.errors import (
 )
 from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import Call, Delivery, Device
-from signaling_service.core.news import MICROS, presence_event
+from signaling_service.core.news import MICROS, presence_news
 from signaling_service.core.relaying import forward
 from signaling_service.core.rules import Rules
 
@@ -174,8 +174,8 @@ class MemoryBackend:
         stamp = self._next_stamp(now)
         if outcome.traced:
             self._traces.took(step.call_id, stamp, outcome.traced, now)
-        if outcome.events:
-            self._log.append(outcome.events, now)
+        if outcome.news:
+            self._log.append(outcome.news, now)
         return Applied(outcome, self._deliver(outcome.deliveries, stamp), before)
 
     async def relay(self, sender: Sender, request: pb.ConnectRequest) -> Applied | None:
@@ -233,7 +233,7 @@ class MemoryBackend:
     def _announce(self, device: Device, *, is_connected: bool) -> None:
         """Tell other services that a device has a stream, or has none any more."""
         now = self._clock.now()
-        self._log.append([presence_event(device, now, is_connected=is_connected)], now)
+        self._log.append([presence_news(device, now, is_connected=is_connected)], now)
 
     def _admit(self, sender: Sender) -> Session:
         """The session of a sender whose request may be processed, its ack applied."""

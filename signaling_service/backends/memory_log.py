@@ -4,7 +4,6 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
 
 from signaling.v1 import calls_pb2 as calls
@@ -20,11 +19,12 @@ from signaling_service.backends.traces import (
 )
 from signaling_service.core.errors import CursorLostError
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Device, State, Traced
-from signaling_service.core.news import MICROS
+from signaling_service.core.model import Device, News, State, Traced
+from signaling_service.core.news import MICROS, event_of
 
 STEP, DELIVERED, DROPPED = range(3)  # what a record is of
 ERROR_BITS: Final = 16  # of a reason and an error in one number
+_NOBODY: Final = "", ""
 LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
 
 
@@ -40,21 +40,18 @@ class EventLog:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._name = secrets.token_hex(LOG_BYTES)
-        # by number, from 1; of plain values alone, so that the garbage collector looks at none
-        self._events: dict[int, bytes] = {}
-        self._happened_at: dict[int, float] = {}
+        self._news: dict[int, News] = {}  # by number, from 1
         self._oldest = 1
         self._newest = 0
         self._wakes: set[Callable[[], None]] = set()
 
-    def append(self, events: Iterable[calls.SignalingEvent], now: float) -> None:
-        """Events happen; whoever watches is woken."""
-        for event in events:
+    def append(self, news: Iterable[News], now: float) -> None:
+        """Something has happened; whoever watches is woken."""
+        for each in news:
             self._newest += 1
-            self._events[self._newest] = event.SerializeToString()
-            self._happened_at[self._newest] = now
+            self._news[self._newest] = each
         while self._oldest < self._newest and self._is_too_much(now):
-            del self._events[self._oldest], self._happened_at[self._oldest]
+            del self._news[self._oldest]
             self._oldest += 1
         for wake in self._wakes:
             wake()
@@ -77,7 +74,8 @@ class EventLog:
         after = int(number) if number.isdecimal() else -1
         if name != self._name or not self._oldest - 1 <= after <= self._newest:
             raise CursorLostError
-        return [self._event(n) for n in range(after + 1, min(after + limit, self._newest) + 1)]
+        last = min(after + limit, self._newest)
+        return [event_of(self._news[n], f"{self._name}-{n}") for n in range(after + 1, last + 1)]
 
     @contextmanager
     def watching(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -88,23 +86,20 @@ class EventLog:
         finally:
             self._wakes.discard(wake)
 
-    def _event(self, number: int) -> calls.SignalingEvent:
-        event = calls.SignalingEvent.FromString(self._events[number])
-        event.cursor = f"{self._name}-{number}"
-        return event
-
     def _is_too_much(self, now: float) -> bool:
-        is_old = self._happened_at[self._oldest] < now - EVENT_MEMORY
-        return is_old or len(self._events) > self._limit
+        _, happened_at, _ = self._news[self._oldest]
+        return happened_at < now - EVENT_MEMORY or len(self._news) > self._limit
 
 
-@dataclass(slots=True)
 class Trace:
     """What is kept of one call: how it came about, and how it went on."""
 
-    first: list[_Bare] = field(default_factory=list)
-    last: deque[_Bare] | None = None  # most calls have no more than the first
-    ended_at: float | None = None
+    __slots__ = ("ended_at", "first", "last")
+
+    def __init__(self) -> None:
+        self.first: list[_Bare] = []
+        self.last: deque[_Bare] | None = None  # most calls have no more than the first
+        self.ended_at: float | None = None
 
     def add(self, record: _Bare) -> None:
         """Keep a record."""
@@ -139,11 +134,11 @@ class Traces:
         if trace is None:
             self._make_room(now)
             trace = self._live[call_id] = Trace()
-        for step in steps:
-            user_id, device_id = step.sender or ("", "")
-            told = step.reason << ERROR_BITS | step.error
-            trace.add((stamp, user_id, device_id, step.kind, int(step.state), told, STEP))
-            if step.state is State.ENDED and trace.ended_at is None:
+        for kind, sender, state, reason, error in steps:
+            user_id, device_id = sender or _NOBODY
+            told = reason << ERROR_BITS | error
+            trace.add((stamp, user_id, device_id, kind, int(state), told, STEP))
+            if state is State.ENDED and trace.ended_at is None:
                 trace.ended_at = now
                 self._ended[call_id] = self._live.pop(call_id)
 

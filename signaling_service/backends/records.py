@@ -117,8 +117,10 @@ class Records:
 
     def keep(self, call_id: str, before: Call | None, after: Call | None) -> None:
         """Keep a call as a step has left it, and what its users' records say of it."""
-        self._states[before.state if before else State.NEW] -= 1
-        self._states[after.state if after else State.NEW] += 1
+        was, state = before.state if before else State.NEW, after.state if after else State.NEW
+        if was is not state:
+            self._states[was] -= 1
+            self._states[state] += 1
         if after is None:
             forgotten = self.calls.pop(call_id)
             self._unindex(forgotten)
@@ -128,9 +130,9 @@ class Records:
         if before is None:
             for user_id in _users_of(after):
                 self.listed.setdefault(user_id, {})[call_id] = None
-        if after.state is State.ENDED:
+        if state is State.ENDED:
             self._unindex(after)
-        elif before is None or before.state != after.state:
+        elif was is not state:
             self._index(after)
 
     def drop_if_empty(self, user_id: str) -> None:

@@ -18,7 +18,7 @@ from signaling_service.backends.traces import LAST_KEPT, Delivered, record_from,
 from signaling_service.backends.views import device_of, key_of, known_call
 from signaling_service.core.errors import BackendAwayError, CursorLostError
 from signaling_service.core.model import Call, Device
-from signaling_service.core.news import presence_event
+from signaling_service.core.news import event_of, presence_news
 
 CURSOR: Final = re.compile(r"\d{1,19}-\d{1,19}")  # the id of an entry of a stream
 LISTEN_FOR: Final = 2000  # ms; one wait for events
@@ -91,7 +91,7 @@ class RedisArchive:
         except AnswerError:
             raise CursorLostError from None
         return [
-            event_of(each, dict(zip(fields[::2], fields[1::2], strict=True)))
+            event_from(each, dict(zip(fields[::2], fields[1::2], strict=True)))
             for each, fields in found
         ]
 
@@ -147,12 +147,13 @@ def _device(user_id: str, found: Sequence[Any]) -> KnownDevice:
     )
 
 
-def event_of(cursor: bytes, fields: Mapping[bytes, bytes]) -> calls_pb2.SignalingEvent:
+def event_from(cursor: bytes, fields: Mapping[bytes, bytes]) -> calls_pb2.SignalingEvent:
     """An event, as the engine keeps it: see `lua/lib.lua`."""
     if b"e" in fields:
         event = calls_pb2.SignalingEvent.FromString(fields[b"e"])
     else:
         now, is_connected = float(fields[b"t"]), fields[b"c"] == b"1"
-        event = presence_event(device_of(fields[b"d"]), now, is_connected=is_connected)
+        device = device_of(fields[b"d"])
+        event = event_of(presence_news(device, now, is_connected=is_connected))
     event.cursor = cursor.decode()
     return event

@@ -22,6 +22,7 @@ from signaling_service.backends.stored import (
 from signaling_service.backends.traces import TRACE_MEMORY, record_of
 from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import LIVE_STATES, Call, Delivery, Device, Outcome, Relay, State
+from signaling_service.core.news import event_of
 from signaling_service.core.rules import MAX_CALL_AGE
 
 Argument = bytes | str | float
@@ -179,8 +180,8 @@ def _told(before: Call | None, outcome: Outcome, now: float) -> list[Argument]:
         _traced_until(before, after, now),
         len(outcome.traced),
         *map(record_of, outcome.traced),
-        len(outcome.events),
-        *(event.SerializeToString() for event in outcome.events),
+        len(outcome.news),
+        *(event_of(news).SerializeToString() for news in outcome.news),
     ]
 
 

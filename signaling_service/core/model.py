@@ -5,13 +5,11 @@ message makes anew is a tuple: a frozen dataclass takes four times as long.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
-from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.errors import RefusedError
@@ -78,8 +76,7 @@ class LegState(Enum):
     IGNORED = "ignored"
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One device of the called user. `ended` is what it was told, once it was."""
 
     device: Device
@@ -93,8 +90,7 @@ class Leg:
         return self.state in (LegState.OFFERED, LegState.RINGING)
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(NamedTuple):
     """One of the two devices of a call."""
 
     device: Device
@@ -112,8 +108,7 @@ class Negotiation(NamedTuple):
     opened_by: Device | None
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
+class Quality(NamedTuple):
     """How the media connection gets on, as far as the sides report it."""
 
     was_connected: bool = False
@@ -170,6 +165,13 @@ class Call(NamedTuple):
     traceparent: str = ""  # of the first offer
     relay: Relay = Relay()  # the last, so that a candidate can replace it at little cost
 
+    def changed(self, fields: Mapping[str, object]) -> "Call":
+        """The same call, but for these fields; `_replace` takes four times as long."""
+        values: list[Any] = list(self)
+        for name, value in fields.items():
+            values[_PLACES[name]] = value
+        return Call._make(values)
+
     def with_relay(self, relay: Relay) -> "Call":
         """The same call, but for what relaying changes."""
         return Call._make((*self[:-1], relay))
@@ -178,6 +180,9 @@ class Call(NamedTuple):
     def live_legs(self) -> list[Leg]:
         """The legs that may still answer."""
         return [leg for leg in self.legs.values() if leg.is_live]
+
+
+_PLACES: Final = {name: place for place, name in enumerate(Call._fields)}
 
 
 def end_between(before: Call | None, after: Call | None) -> pb.CallEnded | None:
@@ -210,6 +215,11 @@ class Delivery(NamedTuple):
     ring_deadline: float | None = None
 
 
+# What other services are told: the name of its event, when, and facts that `core.news` knows the
+# order of. Plain tuples of plain values, of which the garbage collector looks at none.
+News = tuple[str, float, tuple[Any, ...]]
+
+
 class Traced(NamedTuple):
     """A step as the trace of its call keeps it; see `signaling.v1.CallTraceEntry`."""
 
@@ -223,14 +233,14 @@ class Traced(NamedTuple):
 class Outcome(NamedTuple):
     """What a step comes to. `call` is None when there is none, or no more.
 
-    `refusal` is what the sender is told was wrong, beside what the step did. `events` are
-    for other services, `traced` is for whoever asks how the call went.
+    `refusal` is what the sender is told was wrong, beside what the step did. `news` is
+    for other services, `traced` for whoever asks how the call went.
     """
 
     call: Call | None
     deliveries: tuple[Delivery, ...] = ()
     refusal: RefusedError | None = None
-    events: tuple[calls.SignalingEvent, ...] = ()
+    news: tuple[News, ...] = ()
     traced: tuple[Traced, ...] = ()
 
 

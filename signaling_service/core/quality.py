@@ -1,7 +1,5 @@
 """Connection quality: what the sides report, and the advice that helps a failed call back."""
 
-from dataclasses import replace
-
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.model import Device, Event, Quality, State
@@ -44,7 +42,7 @@ def deadline(turn: Turn) -> None:
     elif turn.state is State.RECONNECTING:
         _give_up(turn)
     else:
-        turn.change(quality=replace(call.quality, deadline=None))
+        turn.change(quality=call.quality._replace(deadline=None))
         _fail(turn)
 
 
@@ -52,7 +50,7 @@ def attempt_answered(turn: Turn, negotiation: int) -> None:
     """An answer went through; if it was the attempt's, the next failure is a new one."""
     quality = turn.call.quality
     if turn.state is State.RECONNECTING and negotiation > quality.attempt_after:
-        turn.change(quality=replace(quality, is_attempt_answered=True))
+        turn.change(quality=quality._replace(is_attempt_answered=True))
 
 
 def stop_clock(turn: Turn) -> None:
@@ -60,7 +58,7 @@ def stop_clock(turn: Turn) -> None:
     quality = turn.call.quality
     if quality.deadline is not None:
         left = max(quality.deadline - turn.now, 0)
-        turn.change(quality=replace(quality, deadline=None, remaining=left))
+        turn.change(quality=quality._replace(deadline=None, remaining=left))
 
 
 def resume_clock(turn: Turn) -> None:
@@ -81,8 +79,7 @@ def _fail(turn: Turn) -> None:
     if quality.attempt >= RECONNECT_ATTEMPTS:
         _give_up(turn)
         return
-    quality = replace(
-        quality,
+    quality = quality._replace(
         attempt=quality.attempt + 1,
         attempt_after=turn.call.negotiation.number,
         is_attempt_answered=False,
@@ -121,9 +118,9 @@ def _has_clock(quality: Quality) -> bool:
 
 def _start_clock(turn: Turn, quality: Quality, seconds: float) -> None:
     if _is_anyone_away(turn):
-        turn.change(quality=replace(quality, deadline=None, remaining=seconds))
+        turn.change(quality=quality._replace(deadline=None, remaining=seconds))
     else:
-        turn.change(quality=replace(quality, deadline=turn.now + seconds, remaining=None))
+        turn.change(quality=quality._replace(deadline=turn.now + seconds, remaining=None))
 
 
 def _is_anyone_away(turn: Turn) -> bool:

@@ -1,7 +1,5 @@
 """While a call rings: ringing, the first answer, the ways to say no, and the end of it."""
 
-from dataclasses import replace
-
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core import offering
@@ -34,7 +32,7 @@ def ringing(turn: Turn, sender: Device, _event: Event) -> None:
     """A device rings; the caller hears of it once."""
     leg = turn.call.legs[sender]
     if leg.state is LegState.OFFERED:
-        turn.change(legs={**turn.call.legs, sender: replace(leg, state=LegState.RINGING)})
+        turn.change(legs={**turn.call.legs, sender: leg._replace(state=LegState.RINGING)})
         turn.progress(turn.call.caller.device, pb.PROGRESS_KIND_RINGING, sender)
 
 
@@ -70,7 +68,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
     turn.change(
         state=State.ANSWERED,
         offer=None,
-        legs={**turn.call.legs, sender: replace(winner, state=LegState.WON)},
+        legs={**turn.call.legs, sender: winner._replace(state=LegState.WON)},
         callee=Side(sender, winner.session, generations=generation((), description)),
         negotiation=Negotiation(call.negotiation.number, None),
         times=call.times._replace(answered_at=turn.now),
@@ -173,7 +171,7 @@ def _stop_losers(turn: Turn, winner: Device) -> None:
 
 
 def _end_leg(turn: Turn, device: Device, state: LegState, told: pb.CallEnded) -> None:
-    leg = replace(turn.call.legs[device], state=state, ended=told)
+    leg = turn.call.legs[device]._replace(state=state, ended=told)
     turn.change(legs={**turn.call.legs, device: leg})
     _drop_held(turn, device)
     turn.tell(device, ended=told)

@@ -1,6 +1,5 @@
 """A turn: one step of one call while it is being worked out."""
 
-from dataclasses import replace
 from typing import Any, Final
 
 from signaling.v1 import signaling_pb2 as pb
@@ -20,7 +19,7 @@ from signaling_service.core.model import (
     Traced,
     end_between,
 )
-from signaling_service.core.news import events_of
+from signaling_service.core.news import news_of
 from signaling_service.core.rules import DISCONNECTED_GRACE, MAX_CALL_AGE, Rules
 
 _BY_STRANGERS: Final = (
@@ -36,6 +35,20 @@ class Turn:
     `call` raises AssertionError while there is none: the transition table lets
     only a first offer through then.
     """
+
+    __slots__ = (
+        "_before",
+        "_call",
+        "_deliveries",
+        "_is_changed",
+        "_seen",
+        "_traced",
+        "directory",
+        "now",
+        "refusal",
+        "rules",
+        "traceparent",
+    )
 
     def __init__(self, call: Call | None, directory: Directory, now: float, rules: Rules) -> None:
         self.now = now
@@ -73,7 +86,7 @@ class Turn:
 
     def change(self, **fields: Any) -> None:
         """Change fields of the call."""
-        self._call = self.call._replace(**fields)
+        self._call = self.call.changed(fields)
         self._is_changed = True
 
     def relay(self, relay: Relay) -> None:
@@ -84,9 +97,9 @@ class Turn:
         """Change fields of the side that `device` is."""
         call = self.call
         if device == call.caller.device:
-            self.change(caller=replace(call.caller, **fields))
+            self.change(caller=call.caller._replace(**fields))
         else:
-            self.change(callee=replace(self.side(device), **fields))
+            self.change(callee=self.side(device)._replace(**fields))
 
     def forget(self) -> None:
         """Let the call be gone."""
@@ -149,8 +162,8 @@ class Turn:
             is_actor = leg.device.message() == ended.ended_by
             told = ended if is_actor or others is None else others
             self.tell(leg.device, ended=told)
-            legs[leg.device] = replace(leg, state=LegState.LOST, ended=told)
-        self._call = call._replace(
+            legs[leg.device] = leg._replace(state=LegState.LOST, ended=told)
+        self.change(
             state=State.ENDED,
             offer=None,
             legs=legs,
@@ -183,14 +196,17 @@ class Turn:
             self._call,
             tuple(self._deliveries),
             self.refusal,
-            events_of(self._before, self._call, self.now),
+            news_of(self._before, self._call, self.now),
             tuple(self._traced),
         )
 
     def _settle(self) -> None:
         """Reckon the deadline of a call that was changed."""
-        if self._is_changed and self._call is not None and self._call.state is not State.ENDED:
-            self._call = self._call._replace(deadline=_deadline(self._call))
+        call = self._call
+        if self._is_changed and call is not None and call.state is not State.ENDED:
+            deadline = _deadline(call)
+            if deadline != call.deadline:
+                self._call = call.changed({"deadline": deadline})
         self._is_changed = False
 
 

@@ -6,7 +6,7 @@ from redis import Redis
 from signaling.v1 import calls_pb2
 
 from signaling_service.backends.location import Location
-from signaling_service.backends.redis_archive import event_of
+from signaling_service.backends.redis_archive import event_from
 from signaling_service.backends.views import key_of, known_call
 from signaling_service.core.model import Call, Device
 from tests.cluster.node import Node, Traffic
@@ -58,7 +58,7 @@ class Engine:
     def events(self) -> list[calls_pb2.SignalingEvent]:
         """All that other services were told."""
         (entries,) = self._run(("XRANGE", "events", "-", "+"))
-        return [event_of(cursor, fields) for cursor, fields in entries]
+        return [event_from(cursor, fields) for cursor, fields in entries]
 
     def leftovers(self, *nodes: Node) -> list[str]:
         """The keys that are left, and the nodes that are not among these."""

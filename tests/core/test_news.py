@@ -6,7 +6,7 @@ from signaling.v1 import calls_pb2 as calls
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.model import Call, Device, Event, Outcome, State, Verdict
-from signaling_service.core.news import timestamp
+from signaling_service.core.news import event_of, timestamp
 from tests.core.events import (
     CLOCK,
     answer_from,
@@ -43,14 +43,19 @@ OFFER = pb.SdpOffer(
 
 def kinds(outcome: Outcome) -> list[str | None]:
     """The kinds of the events of a step."""
-    return [event.WhichOneof("event") for event in outcome.events]
+    return [event.WhichOneof("event") for event in events(outcome)]
+
+
+def events(outcome: Outcome) -> list[calls.SignalingEvent]:
+    """What other services are told of a step."""
+    return [event_of(each) for each in outcome.news]
 
 
 def test_offer_is_pending_with_all_that_a_push_needs() -> None:
     """Who calls whom, what the app says of the call, how long it rings, who has it already."""
     offer = request_from(ALICE, offer=OFFER)
 
-    (event,) = step(None, offer, world=World([PHONE, TABLET])).events
+    (event,) = events(step(None, offer, world=World([PHONE, TABLET])))
 
     assert event == calls.SignalingEvent(
         time=timestamp(START),
@@ -68,7 +73,7 @@ def test_offer_is_pending_with_all_that_a_push_needs() -> None:
 
 def test_offer_to_nobody_is_pending_as_well() -> None:
     """Above all to nobody: somebody has to wake the phone."""
-    (event,) = step(None, offer_from(ALICE)).events
+    (event,) = events(step(None, offer_from(ALICE)))
 
     assert list(event.offer_pending.reached) == []
     assert not event.offer_pending.HasField("recipient_device_id")
@@ -81,8 +86,8 @@ def test_nobody_is_woken_by_a_caller_whom_the_policy_refuses(verdict: Verdict) -
     call = the(begun.call)
     over = begun if call.state is State.ENDED else step(call, hangup_from(ALICE))
 
-    assert [*begun.events[:-1], *over.events[:-1]] == []
-    assert over.events[-1].call_ended.barred
+    assert [*begun.news[:-1], *over.news[:-1]] == []
+    assert events(over)[-1].call_ended.barred
 
 
 def test_nobody_is_woken_by_one_call_too_many() -> None:
@@ -99,7 +104,7 @@ def test_offer_that_waits_for_nobody_only_ends() -> None:
 
 def test_answer_settles_the_offer() -> None:
     """Before it is told that the call is answered."""
-    settled, answered = step(a_ringing_call(), answer_from(PHONE), now=START + 7).events
+    settled, answered = events(step(a_ringing_call(), answer_from(PHONE), now=START + 7))
 
     assert settled.offer_settled == calls.OfferSettledEvent(
         call_id=CALL_ID,
@@ -126,7 +131,7 @@ def test_answer_settles_the_offer() -> None:
 )
 def test_end_settles_the_offer(event: Event, reason: pb.EndReason.ValueType) -> None:
     """The push is withdrawn, whatever the reason; then the call is over."""
-    settled, over = step(a_ringing_call(), event).events
+    settled, over = events(step(a_ringing_call(), event))
 
     assert (settled.offer_settled.reason, over.call_ended.reason) == (reason, reason)
     assert not settled.offer_settled.HasField("answered_by")
@@ -134,7 +139,7 @@ def test_end_settles_the_offer(event: Event, reason: pb.EndReason.ValueType) -> 
 
 def test_missed_call_is_told_whole() -> None:
     """How long it rang, and that nobody answered."""
-    _, over = step(a_waiting_call(), CLOCK, now=START + 60).events
+    _, over = events(step(a_waiting_call(), CLOCK, now=START + 60))
 
     assert over.call_ended == calls.CallEndedEvent(
         call_id=CALL_ID,
@@ -151,7 +156,7 @@ def test_call_is_told_whole() -> None:
     call = the(step(a_ringing_call(), answer_from(PHONE), now=START + 5).call)
     call = the(step(call, connected(ALICE), now=START + 6).call)
 
-    (over,) = step(call, hangup_from(PHONE), now=START + 65).events
+    (over,) = events(step(call, hangup_from(PHONE), now=START + 65))
 
     assert over.call_ended == calls.CallEndedEvent(
         call_id=CALL_ID,
@@ -172,7 +177,7 @@ def test_first_connection_alone_is_told() -> None:
     """Not that of the other side, nor the one after a failure."""
     call = an_answered_call()
     outcome = step(call, connected(ALICE), now=START + 2)
-    (event,) = outcome.events
+    (event,) = events(outcome)
 
     assert event.call_connected == calls.CallConnectedEvent(
         call_id=CALL_ID,

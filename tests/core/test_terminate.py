@@ -56,7 +56,7 @@ def test_call_that_is_over_stays_as_it_ended() -> None:
     outcome = step(call, TERMINATE)
 
     assert is_untouched(outcome, call)
-    assert (outcome.refusal, outcome.events, outcome.traced) == (None, (), ())
+    assert (outcome.refusal, outcome.news, outcome.traced) == (None, (), ())
 
 
 def test_call_that_is_not_there_is_not_ended() -> None:

@@ -1,7 +1,6 @@
 """Whether a story would find out about a machine that does what it must not."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -54,7 +53,7 @@ def generous(outcome: Outcome) -> Outcome:
     if outcome.call is None or outcome.call.callee is None:
         return outcome
     won = outcome.call.legs[outcome.call.callee.device]
-    legs = {device: replace(won, device=device) for device in outcome.call.legs}
+    legs = {device: won._replace(device=device) for device in outcome.call.legs}
     return outcome._replace(call=outcome.call._replace(legs=legs))
 
 
