@@ -1,9 +1,9 @@
 """The call registry: the only writer of calls. It carries requests to them, and fires deadlines."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from math import isfinite
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from signaling.v1 import signaling_pb2 as pb
@@ -32,7 +32,7 @@ from signaling_service.core.errors import (
     SessionLostError,
 )
 from signaling_service.core.mailbox import Entry
-from signaling_service.core.model import Call, Device, Directory, Event, Outcome
+from signaling_service.core.model import Call, Device, Directory, Event, Outcome, Verdict
 from signaling_service.core.requests import is_valid_call_id
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
@@ -186,7 +186,9 @@ class CallRegistry:
             return None
         call_id = request.call_id if is_named else ""
         if refusal is None:
-            verdict = await verdict_on(self._policy, stream.device, request.offer)
+            verdict = Verdict.ALLOWED
+            if kind == "offer":
+                verdict = await verdict_on(self._policy, stream.device, request.offer)
             event = Event(kind or "", stream.device, stream.session, request, verdict)
             decide, users = self._decide(event), users_of(event)
         else:
@@ -203,13 +205,12 @@ class CallRegistry:
         """
         await asyncio.wait([self._lose(stream)], timeout=LEAVE_TIMEOUT)
 
-    async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
+    def read(self, stream: StreamId, after: int) -> Coroutine[Any, Any, Sequence[Entry]]:
         """What the device has to be sent above seq `after`, in order.
 
-        Raises:
-            FencedError: the stream counts no more.
+        It raises a FencedError if the stream counts no more.
         """
-        return await self._backend.read(stream, after)
+        return self._backend.read(stream, after)
 
     async def end_call(self, call_id: str, text: str | None) -> Call | None:
         """End a call as another service wants it; returns it as it ended, None for no call."""

@@ -39,7 +39,7 @@ class TokenBucket:
         left = self._level(now) - 1
         if left >= -credit:
             self._tokens = left
-            self._at = max(now, self._at)
+            self._at = max(self._at, now)
         return left
 
     def is_full(self, now: float) -> bool:
@@ -47,8 +47,11 @@ class TokenBucket:
         return self._level(now) >= self._rate.burst
 
     def _level(self, now: float) -> float:
-        filled = max(now - self._at, 0) * self._rate.per_second
-        return min(self._tokens + filled, self._rate.burst)
+        # every message comes by here: `min` and `max` would take as long as the rest
+        if now <= self._at:
+            return self._tokens
+        level = self._tokens + (now - self._at) * self._rate.per_second
+        return min(self._rate.burst, level)
 
 
 class Buckets(Generic[Key]):

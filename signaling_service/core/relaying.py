@@ -64,14 +64,12 @@ def candidates(turn: Turn, sender: Device, event: Event) -> None:
     """
     call, message = turn.call, event.request.candidates
     is_ringing = call.state is State.RINGING
-    known = _generations(turn, sender)
-    ufrags = [ufrag_of(candidate) for candidate in message.candidates]
-    if stale := [index for index, ufrag in enumerate(ufrags) if is_stale(ufrag, known)]:
+    if stale := _stale(message, _generations(turn, sender)):
         turn.refusal = StaleCandidateError(
             "candidates.candidates: of an ICE generation that this device has left",
             candidate_indexes=stale,
         )
-        fresh = [index for index in range(len(ufrags)) if index not in stale]
+        fresh = [index for index in range(len(message.candidates)) if index not in stale]
         if not fresh:
             return
         message = pb.IceCandidates(candidates=[message.candidates[index] for index in fresh])
@@ -104,6 +102,14 @@ def _generations(turn: Turn, sender: Device) -> Generations:
         if side is not None and side.device == sender:
             return side.generations
     return ()
+
+
+def _stale(message: pb.IceCandidates, known: Generations) -> list[int]:
+    """Which candidates are of a generation that their sender has left."""
+    if not known[1:]:
+        return []  # nobody leaves the first one but for another
+    ufrags = [ufrag_of(candidate) for candidate in message.candidates]
+    return [index for index, ufrag in enumerate(ufrags) if is_stale(ufrag, known)]
 
 
 def _count(turn: Turn, sender: Device, more: int) -> int:

@@ -47,16 +47,7 @@ def is_plain(message: pb.IceCandidates, generation: frozenset[str], limits: Limi
     if not 0 < len(candidates) <= limits.candidates_per_message:
         return False
     for candidate in candidates:
-        line = candidate.candidate
-        if (
-            candidate.username_fragment not in generation
-            # a character has up to 4 bytes
-            or len(line) * 4 > limits.candidate_bytes
-            or not line.isprintable()
-            or len(candidate.sdp_mid) > MAX_TOKEN_LENGTH
-            or not candidate.sdp_mid.isprintable()
-            or candidate.sdp_m_line_index > MAX_M_LINE_INDEX
-        ):
+        if candidate.username_fragment not in generation or not _is_usual(candidate, limits):
             return False
     return True
 
@@ -119,14 +110,27 @@ def _check_candidates(message: pb.IceCandidates, limits: Limits) -> None:
             f"candidates.candidates: {count}, at most {limits.candidates_per_message} in a message"
         )
     for index, candidate in enumerate(message.candidates):
-        _check_candidate(f"candidates.candidates[{index}]", candidate, limits)
+        fragment = candidate.username_fragment
+        is_usual = len(fragment) <= MAX_TOKEN_LENGTH and fragment.isprintable()
+        if not is_usual or not _is_usual(candidate, limits):
+            _check_candidate(f"candidates.candidates[{index}]", candidate, limits)
+
+
+def _is_usual(candidate: pb.IceCandidate, limits: Limits) -> bool:
+    """Whether a candidate needs no closer look, but for its generation."""
+    line, mid = candidate.candidate, candidate.sdp_mid
+    return (
+        len(line) * 4 <= limits.candidate_bytes  # a character has up to 4 bytes
+        and line.isprintable()
+        and len(mid) <= MAX_TOKEN_LENGTH
+        and mid.isprintable()
+        and candidate.sdp_m_line_index <= MAX_M_LINE_INDEX
+    )
 
 
 def _check_candidate(name: str, candidate: pb.IceCandidate, limits: Limits) -> None:
     line = candidate.candidate
-    # a character has up to 4 bytes: most lines need no closer look
-    if len(line) * 4 > limits.candidate_bytes:
-        _check_bytes(f"{name}.candidate", line, limits.candidate_bytes)
+    _check_bytes(f"{name}.candidate", line, limits.candidate_bytes)
     _check_control(f"{name}.candidate", line)
     _check_token(f"{name}.sdp_mid", candidate.sdp_mid)
     _check_token(f"{name}.username_fragment", candidate.username_fragment)
@@ -205,7 +209,7 @@ def _check_id(name: str, value: str) -> None:
 
 
 def _check_enum(name: str, enum: Any, value: int) -> None:
-    if value not in enum.values():
+    if value not in enum.DESCRIPTOR.values_by_number:
         raise InvalidMessageError(f"{name}: {value} is unknown")
 
 

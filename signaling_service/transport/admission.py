@@ -1,5 +1,7 @@
 """Which requests of a stream are served, and when: its pace, and its credentials."""
 
+from collections.abc import Awaitable
+
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import sleep
@@ -21,25 +23,35 @@ def admit_stream(device: Device, service: Service) -> None:
         raise StreamEndedError(errors.too_many_streams(service.pacing.rates.hellos))
 
 
-async def admit(
+Admission = Awaitable[RefusedError | None]  # why a request is refused, if it is
+
+
+def admit(
     request: pb.ConnectRequest, kind: str | None, credentials: Credentials, service: Service
-) -> RefusedError | None:
-    """Wait until a request may be served; returns why not, if it is refused.
+) -> Admission | None:
+    """Let a request be served at once, or say what to await first.
 
-    The wait may be cancelled: nothing has happened then.
-
-    Raises:
-        StreamEndedError: it has the credentials of somebody else.
+    That may be cancelled: nothing has happened then. It raises a StreamEndedError if the
+    request has the credentials of somebody else.
     """
     device = credentials.identity.device
     if kind == "offer":
-        return await _admit_offer(device, service)
+        return _admit_offer(device, service)
     if kind is None and request.seq:
         kind = ""  # a request that a newer client knows
-    if delay := service.pacing.wait(device, kind):
+    delay = service.pacing.wait(device, kind)
+    if delay or kind == "refresh":
+        return _admit_late(request, delay, credentials, service)
+    return None
+
+
+async def _admit_late(
+    request: pb.ConnectRequest, delay: float, credentials: Credentials, service: Service
+) -> RefusedError | None:
+    if delay:
         service.traffic.paced += 1
         await sleep(service.clock, delay)
-    if kind == "refresh":
+    if request.HasField("refresh"):
         return await credentials.renew(request.refresh.access_token, service.registry.is_revoked)
     return None
 

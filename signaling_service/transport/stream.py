@@ -183,7 +183,8 @@ class Stream:
             await self._wait()
             is_last = self._is_half_closed
             if self._connection is not None:
-                await self._write_unnumbered()
+                if self._unnumbered:
+                    await self._write_unnumbered()
                 await self._write_mailbox(self._connection)
                 await self._write_unnumbered()
                 if self._acks.is_wanted or (is_last and self._acks.is_owed):
@@ -216,7 +217,8 @@ class Stream:
         except BackendAwayError:
             return  # whoever is back wakes us
         for entry in entries:
-            await self._write_unnumbered()  # an error goes ahead of an ack for what came after it
+            if self._unnumbered:  # an error goes ahead of an ack for what came after it
+                await self._write_unnumbered()
             if self._end is not None:
                 return
             await self._write_frame(completed(entry, self._service), entry.kind, entry.seq)
@@ -310,10 +312,15 @@ class Stream:
     async def _process(
         self, connection: Connection, request: pb.ConnectRequest, kind: str | None
     ) -> None:
-        self._is_interruptible = True
-        refusal = await admit(request, kind, self._credentials, self._service)
-        self._is_interruptible = False
-        error = await self._dispatch(connection, request, refusal)
+        refusal = None
+        if admission := admit(request, kind, self._credentials, self._service):
+            self._is_interruptible = True
+            refusal = await admission
+            self._is_interruptible = False
+        try:
+            error = await self._service.registry.dispatch(connection.stream, request, refusal)
+        except BackendAwayError:
+            error = self._not_recorded(request, kind)
         self._received = request.seq or self._received
         if error is not None:
             await self._make_room()
@@ -321,24 +328,20 @@ class Stream:
         elif request.seq:
             self._acks.processes(request.seq)
 
-    async def _dispatch(
-        self, connection: Connection, request: pb.ConnectRequest, refusal: RefusedError | None
+    def _not_recorded(
+        self, request: pb.ConnectRequest, kind: str | None
     ) -> pb.ConnectResponse | None:
-        """Let the registry have a request; returns the error that no mailbox has.
+        """The error that answers what the backend cannot record: no mailbox has it.
 
-        What the backend cannot record is refused, and neither numbered nor acknowledged.
+        The request is refused, and neither numbered nor acknowledged.
         """
-        try:
-            return await self._service.registry.dispatch(connection.stream, request, refusal)
-        except BackendAwayError:
-            kind = request.WhichOneof("payload")
-            if kind is None and not request.seq:
-                return None  # a bare ack: the next one says it too
-            self._service.registry.refusals.count(kind, UnavailableError.code)
-            away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
-            error = away.message(request.seq)
-            call_id = request.call_id if is_valid_call_id(request.call_id) else ""
-            return pb.ConnectResponse(call_id=call_id, error=error)
+        if kind is None and not request.seq:
+            return None  # a bare ack: the next one says it too
+        self._service.registry.refusals.count(kind, UnavailableError.code)
+        away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
+        error = away.message(request.seq)
+        call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+        return pb.ConnectResponse(call_id=call_id, error=error)
 
     async def _make_room(self) -> None:
         """Wait while too many unnumbered responses are unwritten."""
