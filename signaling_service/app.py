@@ -34,6 +34,7 @@ from signaling_service.registry import CallRegistry
 from signaling_service.transport.call_servicer import CallServicer
 from signaling_service.transport.door import Door
 from signaling_service.transport.pacing import Pacing
+from signaling_service.transport.reception import Reception
 from signaling_service.transport.server import Server
 from signaling_service.transport.service import Service
 from signaling_service.transport.servicer import SignalingServicer
@@ -84,7 +85,7 @@ class App:
         self._watchers = Watchers(archive, clock)
         self._server = Server(
             (
-                SignalingServicer(service, self._streams, door),
+                SignalingServicer(service, Reception(service, self._streams, door), door),
                 CallServicer(self._registry, archive, self._watchers, door),
             ),
             settings.limits,

@@ -30,32 +30,43 @@ Handler: TypeAlias = (
 
 async def guard(
     context: Context, serve: Callable[[], Awaitable[Status | None]], span: Span | None = None
-) -> grpc.StatusCode:
-    """Let nothing out of a handler but a status and a fixed text; returns the code.
+) -> None:
+    """Let nothing out of a handler but a status and a fixed text.
 
     `span` ends with it.
     """
-    work = _served(serve)
-    try:
-        status = await (work if span is None else span.over(work))
-    except StreamEndedError as error:
-        status = error.how
-    except grpc.aio.AbortError:
-        raise  # the handler has said how it ends
-    except NotImplementedError:
-        status = errors.UNIMPLEMENTED
-    except grpc.aio.InternalError:
-        return grpc.StatusCode.CANCELLED  # the connection was lost in the middle of a write
-    except Exception:
-        error_id, status = errors.internal()
-        log.exception("rpc_failed", error_id=error_id)
+    tell(context, await settled(serve, span))
+
+
+def tell(context: Context, status: Status | None) -> None:
+    """End an RPC with a status; None: all is well."""
     if status is None:
-        return grpc.StatusCode.OK
+        return
     context.set_code(status.code)
     context.set_details(status.text)
     if status.details:
         context.set_trailing_metadata(_rich(status))
-    return status.code
+
+
+async def settled(
+    serve: Callable[[], Awaitable[Status | None]], span: Span | None = None
+) -> Status | None:
+    """How it ends to serve a client, whatever goes wrong in it; `span` ends with it."""
+    work = _served(serve)
+    try:
+        return await (work if span is None else span.over(work))
+    except StreamEndedError as error:
+        return error.how
+    except grpc.aio.AbortError:
+        raise  # the handler has said how it ends
+    except NotImplementedError:
+        return errors.UNIMPLEMENTED
+    except grpc.aio.InternalError:
+        return errors.CANCELLED  # the connection was lost in the middle of a write
+    except Exception:
+        error_id, status = errors.internal()
+        log.exception("rpc_failed", error_id=error_id)
+        return status
 
 
 async def _served(serve: Callable[[], Awaitable[Status | None]]) -> Status | None:

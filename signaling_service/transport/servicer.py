@@ -1,4 +1,4 @@
-"""The gRPC face of a node. How a stream ends is told here, in its outermost frame.
+"""The gRPC face of a node.
 
 - Bytes go in and out: what gRPC can't parse itself it answers with UNKNOWN and
   an exception's text.
@@ -12,16 +12,14 @@ from typing import Any, Final
 import grpc
 from signaling.v1 import signaling_pb2 as pb
 
-from signaling_service.auth.identity import Identity, Role
+from signaling_service.auth.authenticator import Visitor
+from signaling_service.auth.identity import Identity
 from signaling_service.transport import errors
-from signaling_service.transport.admission import admit_stream
-from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.door import Door
-from signaling_service.transport.errors import Status, StreamEndedError
-from signaling_service.transport.guard import guard, parsed
+from signaling_service.transport.errors import StreamEndedError
+from signaling_service.transport.guard import guard, parsed, tell
+from signaling_service.transport.reception import HELLO_TIMEOUT, Reception
 from signaling_service.transport.service import Service
-from signaling_service.transport.stream import Stream
-from signaling_service.transport.streams import Streams
 
 SERVICE: Final = pb.DESCRIPTOR.services_by_name["SignalingService"].full_name
 
@@ -33,13 +31,13 @@ class SignalingServicer:
 
     Args:
         service: what its streams work with.
-        streams: where they are kept while they are open.
+        reception: who runs them.
         door: where everybody comes in.
     """
 
-    def __init__(self, service: Service, streams: Streams, door: Door) -> None:
+    def __init__(self, service: Service, reception: Reception, door: Door) -> None:
         self._service = service
-        self._streams = streams
+        self._reception = reception
         self._door = door
 
     def handlers(self) -> grpc.GenericRpcHandler:
@@ -52,11 +50,7 @@ class SignalingServicer:
 
     async def connect(self, _requests: object, context: Context) -> None:
         """The stream of one device."""
-        code = grpc.StatusCode.CANCELLED  # unless it comes to another end
-        try:
-            code = await guard(context, lambda: self._connect(context))
-        finally:
-            self._service.traffic.streams_ended[code] += 1
+        tell(context, await self._reception.receive(_Call(context, self._door)))
 
     async def get_ice_servers(self, request: bytes, context: Context) -> bytes:
         """Servers and credentials for a device."""
@@ -71,44 +65,32 @@ class SignalingServicer:
         await guard(context, get, self._door.span("GetIceServers", context))
         return pb.GetIceServersResponse(servers=servers).SerializeToString()
 
-    async def _connect(self, context: Context) -> Status | None:
-        try:
-            credentials = await self._enter(context)
-        except StreamEndedError as error:
-            self._service.witness.journal.turned_away(context.peer(), error.how)
-            raise
-
-        # ahead of the first message: if that is stuck, a status can still follow
-        await context.send_initial_metadata(())
-        stream = Stream(credentials, self._service, context.read, context.write)
-        self._streams.add(stream)
-        how: Status | None = errors.CANCELLED
-        began_at = self._service.clock.now()
-        try:
-            how = await stream.run()
-        finally:
-            self._streams.remove(stream)
-            device = credentials.identity.device
-            self._service.witness.journal.stream_ended(device, how or errors.OK, began_at)
-        return how
-
-    async def _enter(self, context: Context) -> Credentials:
-        """Let a device in.
-
-        Raises:
-            StreamEndedError: it may not come in, or not now.
-        """
-        visitor = self._door.visitor(context)
-        identity = await self._door.identify(visitor)
-        if identity.role is not Role.DEVICE:
-            raise StreamEndedError(errors.NO_DEVICE)
-        if self._streams.is_draining:
-            raise StreamEndedError(errors.DRAINING)
-        admit_stream(identity.device, self._service)
-        authenticator, clock = self._service.authenticator, self._service.clock
-        return Credentials(identity, authenticator.origin(visitor), authenticator, clock)
-
     async def _check_revoked(self, identity: Identity) -> None:
         """See that what somebody comes in with was not revoked; a hello sees to it itself."""
         if await self._service.registry.is_revoked(identity.device, identity.issued_at):
             raise StreamEndedError(errors.REVOKED)
+
+
+class _Call:
+    """An RPC that wants to be a stream: see `Arrival`."""
+
+    hello_timeout = HELLO_TIMEOUT
+
+    def __init__(self, context: Context, door: Door) -> None:
+        self._context = context
+        self._door = door
+        self.read = context.read
+        self.write = context.write
+
+    @property
+    def peer(self) -> str:
+        """See `Arrival`."""
+        return self._context.peer()
+
+    async def introduce(self) -> Visitor:
+        """See `Arrival`."""
+        return self._door.visitor(self._context)
+
+    async def begin(self) -> None:
+        """See `Arrival`; ahead of the first message: if that is stuck, a status can still go."""
+        await self._context.send_initial_metadata(())

@@ -33,7 +33,6 @@ from signaling_service.transport.service import Service
 from signaling_service.transport.tasks import to_its_end
 from signaling_service.transport.welcome import welcome
 
-HELLO_TIMEOUT: Final = 5.0  # s; a stream without a hello costs memory and does nothing
 FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
 BACKEND_RETRY: Final = 1.0  # s; after so long a device may try again what could not be stored
@@ -96,11 +95,11 @@ class Stream:
         self._hello_timer: Timer | None = None
         self._flush_timer: Timer | None = None
 
-    async def run(self) -> Status | None:
-        """Serve the device; returns how the stream ends, None after a half-close."""
+    async def run(self, hello_timeout: float) -> Status | None:
+        """Serve a device that says hello in time; returns the end, None after a half-close."""
         self._task = asyncio.current_task()
         reader = asyncio.create_task(self._read_all())
-        self._hello_timer = self._service.clock.call_later(HELLO_TIMEOUT, self._say_late)
+        self._hello_timer = self._service.clock.call_later(hello_timeout, self._say_late)
         self._credentials.watch(self.end)
         try:
             return await self._write_all()

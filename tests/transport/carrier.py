@@ -17,6 +17,7 @@ from signaling_service.registry import CallRegistry
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status
 from signaling_service.transport.pacing import Pacing
+from signaling_service.transport.reception import HELLO_TIMEOUT
 from signaling_service.transport.service import Service
 from signaling_service.transport.stream import Stream
 from signaling_service.transport.writes import WriteWatch
@@ -47,7 +48,7 @@ class Carrier:
         self._has_requests = asyncio.Event()
         credentials = Credentials(Identity(device), "", service.authenticator, service.clock)
         self.task: asyncio.Task[Status | None] = asyncio.create_task(
-            Stream(credentials, service, self._read, self._write).run()
+            Stream(credentials, service, self._read, self._write).run(HELLO_TIMEOUT)
         )
 
     def asks(self, *requests: pb.ConnectRequest) -> None:

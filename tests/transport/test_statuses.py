@@ -16,6 +16,7 @@ from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.rules import Rules
 from signaling_service.limits import LimitSettings
 from signaling_service.transport.door import Door
+from signaling_service.transport.reception import Reception
 from signaling_service.transport.server import Server
 from signaling_service.transport.servicer import SignalingServicer
 from signaling_service.transport.streams import Streams
@@ -164,7 +165,9 @@ async def broken_address(clock: ManualClock) -> AsyncIterator[str]:
     limits = LimitSettings()
     service = a_service(clock, limits, BrokenBackend(clock, Rules()))
     door = Door(service.authenticator, 8192)
-    servicer = SignalingServicer(service, Streams(clock, service.ice), door)
+    servicer = SignalingServicer(
+        service, Reception(service, Streams(clock, service.ice), door), door
+    )
     server = Server([servicer], limits, reflect=False)
     address = server.add_port("127.0.0.1:0", None)
     await server.start()

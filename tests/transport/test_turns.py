@@ -13,7 +13,7 @@ from signaling_service.core.rules import Rules
 from signaling_service.limits import LimitSettings
 from signaling_service.registry import AT_ONCE
 from signaling_service.transport import errors
-from signaling_service.transport.stream import HELLO_TIMEOUT
+from signaling_service.transport.reception import HELLO_TIMEOUT
 from signaling_service.turns import Turns
 from tests.clock import ManualClock
 from tests.devices import PATIENCE
