@@ -8,9 +8,10 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from signaling_service import checking, options, process
+from signaling_service import checking, process
 from signaling_service.config import SettingError, Settings, explain
 from signaling_service.issuing import commands as issuing
+from signaling_service.options import calls, connecting, credentials, watching
 
 app = typer.Typer(
     help="WebRTC call signaling over gRPC: one stream per device, nothing lost.",
@@ -28,37 +29,37 @@ def main() -> None:
 @app.command()
 def serve(  # noqa: PLR0913 - each option of the command is a parameter
     *,
-    listen: options.Listen = "127.0.0.1:50051",
-    workers: options.Workers = 1,
-    backend: options.Backend = "memory",
-    auth: options.Auth = None,
-    jwt_keys: options.JwtKeys = None,
-    jwt_issuer: options.JwtIssuer = None,
-    jwt_audience: options.JwtAudience = None,
-    tls_cert: options.TlsCert = None,
-    tls_key: options.TlsKey = None,
-    tls_client_ca: options.TlsClientCa = None,
-    tls_service_name: options.TlsServiceName = None,
-    service_listen: options.ServiceListen = None,
-    plaintext: options.Plaintext = False,
-    trusted_proxies: options.TrustedProxies = None,
-    call_policy: options.CallPolicy = None,
-    ring_timeout: options.RingTimeout = 60,
-    resume_window: options.ResumeWindow = 120,
-    turn_url: options.TurnUrl = None,
-    turn_secret_file: options.TurnSecretFile = None,
-    turn_ttl: options.TurnTtl = 3600,
-    ice_endpoint: options.IceEndpoint = None,
-    ice_endpoint_token_file: options.IceEndpointTokenFile = None,
-    drain_deadline: options.DrainDeadline = 15,
-    metrics_listen: options.MetricsListen = "127.0.0.1:9464",
-    otlp_endpoint: options.OtlpEndpoint = None,
-    trace_sample: options.TraceSample = 0.01,
-    log_level: options.LogLevel = "info",
-    reflection: options.Reflection = None,
-    webhook_url: options.WebhookUrl = None,
-    webhook_secret_file: options.WebhookSecretFile = None,
-    webhook_kind: options.WebhookKind = None,
+    listen: connecting.Listen = "127.0.0.1:50051",
+    workers: connecting.Workers = 1,
+    backend: calls.Backend = "memory",
+    auth: credentials.Auth = None,
+    jwt_keys: credentials.JwtKeys = None,
+    jwt_issuer: credentials.JwtIssuer = None,
+    jwt_audience: credentials.JwtAudience = None,
+    tls_cert: credentials.TlsCert = None,
+    tls_key: credentials.TlsKey = None,
+    tls_client_ca: credentials.TlsClientCa = None,
+    tls_service_name: credentials.TlsServiceName = None,
+    service_listen: credentials.ServiceListen = None,
+    plaintext: credentials.Plaintext = False,
+    trusted_proxies: credentials.TrustedProxies = None,
+    call_policy: calls.CallPolicy = None,
+    ring_timeout: calls.RingTimeout = 60,
+    resume_window: calls.ResumeWindow = 120,
+    turn_url: calls.TurnUrl = None,
+    turn_secret_file: calls.TurnSecretFile = None,
+    turn_ttl: calls.TurnTtl = 3600,
+    ice_endpoint: calls.IceEndpoint = None,
+    ice_endpoint_token_file: calls.IceEndpointTokenFile = None,
+    drain_deadline: connecting.DrainDeadline = 15,
+    metrics_listen: watching.MetricsListen = "127.0.0.1:9464",
+    otlp_endpoint: watching.OtlpEndpoint = None,
+    trace_sample: watching.TraceSample = 0.01,
+    log_level: watching.LogLevel = "info",
+    reflection: connecting.Reflection = None,
+    webhook_url: watching.WebhookUrl = None,
+    webhook_secret_file: watching.WebhookSecretFile = None,
+    webhook_kind: watching.WebhookKind = None,
 ) -> None:
     """Run a node until SIGTERM; with [b]--workers[/b] several, as one service.
 

@@ -1,0 +1,1 @@
+"""The options of `signaling-service serve`, as its help shows them."""
