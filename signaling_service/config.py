@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from signaling.v1 import calls_pb2 as calls
 
+from signaling_service.addresses import MAX_PORT, check_web_url, host_and_port
 from signaling_service.auth.address import Network
 from signaling_service.backends.location import Location
 from signaling_service.core.rules import Rules
@@ -18,7 +19,6 @@ from signaling_service.policy import installed, location
 from signaling_service.webhook.signing import Secrets
 
 METRICS_LISTEN: Final = "127.0.0.1:9464"  # the port that OpenTelemetry's exporters use
-MAX_PORT: Final = 65535
 MAX_WORKERS: Final = 64  # more cores than one port is worth
 EVENT_KINDS: Final = tuple(
     field.name for field in calls.SignalingEvent.DESCRIPTOR.oneofs_by_name["event"].fields
@@ -68,14 +68,14 @@ class Settings(BaseModel):
     @classmethod
     def _check_metrics_listen(cls, listen: str) -> str:
         if listen != "off":
-            _host_and_port(listen)
+            host_and_port(listen)
         return listen
 
     @field_validator("listen", "service_listen")
     @classmethod
     def _check_listen(cls, listen: str | None) -> str | None:
         if listen is not None:
-            _host_and_port(listen)
+            host_and_port(listen)
         return listen
 
     @field_validator(
@@ -90,7 +90,7 @@ class Settings(BaseModel):
     @classmethod
     def _check_jwt_keys(cls, keys: str | None) -> str | None:
         if keys is not None and "://" in keys:
-            _check_web_url(keys)
+            check_web_url(keys)
         return keys
 
     @field_validator("backend")
@@ -131,14 +131,14 @@ class Settings(BaseModel):
     @classmethod
     def _check_ice_endpoint(cls, url: str | None) -> str | None:
         if url is not None:
-            _check_web_url(url)
+            check_web_url(url)
         return url
 
     @field_validator("webhook_url")
     @classmethod
     def _check_webhook_url(cls, url: str | None) -> str | None:
         if url is not None:
-            _check_web_url(url)
+            check_web_url(url)
             if "@" in urlsplit(url).netloc or "#" in url:
                 raise ValueError("has a user, a password or a fragment")
             if not url.isascii() or not url.isprintable() or " " in url:
@@ -226,7 +226,7 @@ class Settings(BaseModel):
         if self.workers > 1 and self.backend == "memory":
             text = "memory is one process's own; more of them need a --backend that they share"
             raise ValueError(f"{_option('workers')}: {text}")
-        is_anywhere = self.service_listen is not None and not _host_and_port(self.service_listen)[1]
+        is_anywhere = self.service_listen is not None and not host_and_port(self.service_listen)[1]
         if self.workers > 1 and is_anywhere:
             raise ValueError(f"{_option('service_listen')}: workers that share it need a port")
         where = self.metrics_address(self.workers - 1)
@@ -248,13 +248,13 @@ class Settings(BaseModel):
 
     def listen_address(self) -> tuple[str, int]:
         """Where to listen: host and port."""
-        return _host_and_port(self.listen)
+        return host_and_port(self.listen)
 
     def metrics_address(self, worker: int = 0) -> tuple[str, int] | None:
         """Where a worker serves metrics, None for nowhere; port 0 is any."""
         if self.metrics_listen == "off":
             return None
-        host, port = _host_and_port(self.metrics_listen)
+        host, port = host_and_port(self.metrics_listen)
         return host, port + worker if port else 0
 
     def backend_location(self) -> Location | None:
@@ -318,20 +318,3 @@ def explain(errors: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')} (SIGNALING_{name.upper()})"
-
-
-def _host_and_port(address: str) -> tuple[str, int]:
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > MAX_PORT:
-        raise ValueError(f"{address!r} is not HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
-def _check_web_url(url: str) -> None:
-    """See that nobody on the way can change what comes from a URL."""
-    parts = urlsplit(url)
-    is_safe = parts.scheme == "https" or (
-        parts.scheme == "http" and is_loopback(parts.hostname or "")
-    )
-    if not is_safe or not parts.hostname:
-        raise ValueError("is not https://…, or http://… on loopback")
