@@ -23,10 +23,12 @@ from signaling_service.parts import (
     backend_of,
     call_policy_of,
     doors_of,
+    edge_of,
     ice_of,
     told,
     tracer_of,
     webhook_of,
+    websocket_tls_of,
 )
 from signaling_service.policy.cached import Cached
 from signaling_service.process import Stop, give_memory_back
@@ -81,11 +83,13 @@ class App:
             traffic,
         )
         door = Door(self._authenticator, settings.limits.request_metadata_bytes, self._tracer)
+        reception = Reception(service, self._streams, door)
+        self._edge = edge_of(settings, service, reception, door)
         archive = self._backend.archive
         self._watchers = Watchers(archive, clock)
         self._server = Server(
             (
-                SignalingServicer(service, Reception(service, self._streams, door), door),
+                SignalingServicer(service, reception, door),
                 CallServicer(self._registry, archive, self._watchers, door),
             ),
             settings.limits,
@@ -95,6 +99,7 @@ class App:
         self._webhook = webhook_of(settings, clock, self._backend, self.metrics)
         self.address = ""
         self.service_address = ""
+        self.websocket_address = ""
 
     async def __aenter__(self) -> Self:
         self.metrics.pulse.start()
@@ -116,6 +121,8 @@ class App:
             raise
         await self._authenticator.start()
         await self._server.start()
+        if self._edge is not None:
+            await self._edge.start(websocket_tls_of(self._settings))
         self._watch()
         if isinstance(self._ice, IceEndpoint):
             await self._ice.start()
@@ -131,9 +138,16 @@ class App:
             tls=self._settings.tls_cert is not None,
             metrics=self.metrics.address or "off",
             traces=self._settings.otlp_endpoint or "off",
-            **({"service_address": self.service_address} if self.service_address else {}),
+            **self._other_addresses(),
         )
         return self
+
+    def _other_addresses(self) -> dict[str, str]:
+        found = {
+            "service_address": self.service_address,
+            "websocket_address": self.websocket_address,
+        }
+        return {name: address for name, address in found.items() if address}
 
     def _listen(self) -> None:
         """Take the addresses that are wanted; devices come once the server starts."""
@@ -150,6 +164,12 @@ class App:
                 self.address = address
             else:
                 self.service_address = address
+        if self._edge is not None and (where := settings.websocket_listen) is not None:
+            try:
+                shared = settings.workers > 1
+                self.websocket_address = self._edge.listen(where, share_port=shared)
+            except OSError as error:
+                raise SettingError("websocket_listen", f"cannot listen on {where}") from error
 
     async def __aexit__(
         self,
@@ -159,6 +179,8 @@ class App:
     ) -> None:
         self._streams.end_all()
         self._watchers.end_all()
+        if self._edge is not None:
+            await self._edge.stop(STOP_GRACE)
         await self._server.stop(STOP_GRACE)
         await self._registry.close()
         if self._webhook is not None:

@@ -42,6 +42,8 @@ def serve(  # noqa: PLR0913 - each option of the command is a parameter
     tls_service_name: credentials.TlsServiceName = None,
     service_listen: credentials.ServiceListen = None,
     plaintext: credentials.Plaintext = False,
+    websocket_listen: connecting.WebsocketListen = None,
+    websocket_origin: connecting.WebsocketOrigin = None,
     trusted_proxies: credentials.TrustedProxies = None,
     call_policy: calls.CallPolicy = None,
     ring_timeout: calls.RingTimeout = 60,

@@ -44,6 +44,8 @@ class Settings(BaseModel):
     tls_service_name: tuple[str, ...] = ()
     service_listen: str | None = None
     plaintext: bool = False
+    websocket_listen: str | None = None
+    websocket_origin: tuple[str, ...] = ()  # none: pages on loopback
     trusted_proxies: tuple[Network, ...] = ()
     call_policy: str | None = None
     turn_url: tuple[str, ...] = ()
@@ -71,7 +73,7 @@ class Settings(BaseModel):
             host_and_port(listen)
         return listen
 
-    @field_validator("listen", "service_listen")
+    @field_validator("listen", "service_listen", "websocket_listen")
     @classmethod
     def _check_listen(cls, listen: str | None) -> str | None:
         if listen is not None:
@@ -79,12 +81,22 @@ class Settings(BaseModel):
         return listen
 
     @field_validator(
-        "turn_url", "tls_service_name", "trusted_proxies", "webhook_kind", mode="before"
+        *("turn_url", "tls_service_name", "trusted_proxies", "webhook_kind", "websocket_origin"),
+        mode="before",
     )
     @classmethod
     def _take_list(cls, values: object) -> object:
         """As a command line has it: a list, or nothing."""
         return () if values is None else values
+
+    @field_validator("websocket_origin")
+    @classmethod
+    def _check_websocket_origin(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if f"{parts.scheme}://{parts.netloc}" != origin or not parts.hostname:
+                raise ValueError(f"{origin!r} is not https://HOST or https://HOST:PORT")
+        return origins
 
     @field_validator("jwt_keys")
     @classmethod
@@ -156,10 +168,10 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _credentials_fit_together(self) -> Self:
-        host, _ = self.listen_address()
-        if self.auth == "dev" and not is_loopback(host):
-            text = f"{host!r} is not loopback, and dev credentials are anybody's"
-            raise ValueError(f"{_option('listen')}: {text}")
+        for host, name in self._public_hosts():
+            if not self.takes_tokens and not is_loopback(host):
+                text = f"{host!r} is not loopback, and dev credentials are anybody's"
+                raise ValueError(f"{_option(name)}: {text}")
         for name in ("jwt_keys", "jwt_issuer", "jwt_audience"):
             is_given = bool(getattr(self, name))
             if self.takes_tokens and not is_given:
@@ -176,13 +188,15 @@ class Settings(BaseModel):
             ("tls_client_ca", "tls_cert"),
             ("service_listen", "tls_client_ca"),
             ("tls_service_name", "tls_client_ca"),
+            ("websocket_origin", "websocket_listen"),
         ):
             if getattr(self, name) and not getattr(self, other):
                 raise ValueError(f"{_option(name)}: needs {_option(other)}")
-        host, _ = self.listen_address()
         if self.plaintext and self.tls_cert:
             raise ValueError(f"{_option('plaintext')}: contradicts {_option('tls_cert')}")
-        if not (self.plaintext or self.tls_cert or is_loopback(host)):
+        for host, _ in self._public_hosts():
+            if self.plaintext or self.tls_cert or is_loopback(host):
+                continue
             text = f"{host!r} is not loopback: it is needed, or --plaintext behind a TLS proxy"
             raise ValueError(f"{_option('tls_cert')}: {text}")
         return self
@@ -226,9 +240,10 @@ class Settings(BaseModel):
         if self.workers > 1 and self.backend == "memory":
             text = "memory is one process's own; more of them need a --backend that they share"
             raise ValueError(f"{_option('workers')}: {text}")
-        is_anywhere = self.service_listen is not None and not host_and_port(self.service_listen)[1]
-        if self.workers > 1 and is_anywhere:
-            raise ValueError(f"{_option('service_listen')}: workers that share it need a port")
+        for name in ("service_listen", "websocket_listen"):
+            where = getattr(self, name)
+            if self.workers > 1 and where is not None and not host_and_port(where)[1]:
+                raise ValueError(f"{_option(name)}: workers that share it need a port")
         where = self.metrics_address(self.workers - 1)
         if where is not None and where[1] > MAX_PORT:
             raise ValueError(f"{_option('metrics_listen')}: {self.workers} workers need more ports")
@@ -249,6 +264,12 @@ class Settings(BaseModel):
     def listen_address(self) -> tuple[str, int]:
         """Where to listen: host and port."""
         return host_and_port(self.listen)
+
+    def _public_hosts(self) -> list[tuple[str, str]]:
+        """Where devices come in, and what says so."""
+        names = ("listen", "websocket_listen")
+        given = [(getattr(self, name), name) for name in names]
+        return [(host_and_port(where)[0], name) for where, name in given if where]
 
     def metrics_address(self, worker: int = 0) -> tuple[str, int] | None:
         """Where a worker serves metrics, None for nowhere; port 0 is any."""

@@ -3,8 +3,9 @@
 Whatever turns out to be wrong with a setting here is a SettingError.
 """
 
+import ssl
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import grpc
 
@@ -26,10 +27,19 @@ from signaling_service.policy.choosing import choose
 from signaling_service.tracing.base import Tracer
 from signaling_service.tracing.choosing import NoPackagesError
 from signaling_service.tracing.choosing import choose as choose_tracer
+from signaling_service.transport.descriptors import descriptors_left
+from signaling_service.transport.door import Door
+from signaling_service.transport.reception import Reception
+from signaling_service.transport.service import Service
 from signaling_service.transport.tls import Certificates
 from signaling_service.webhook.figures import Figures
 from signaling_service.webhook.poster import Parts, Poster
 from signaling_service.webhook.receiver import Receiver
+
+if TYPE_CHECKING:
+    from signaling_service.transport.websocket import Edge
+
+WEBSOCKET_EXTRA: Final = "pip install 'signaling-service[websocket]'"
 
 Tls: TypeAlias = grpc.ServerCredentials | None
 
@@ -90,6 +100,35 @@ def doors_of(settings: Settings) -> tuple[Tls, Tls]:
     except (ValueError, TypeError) as error:
         raise SettingError("tls_cert", str(error)) from error
     return public, internal
+
+
+def edge_of(
+    settings: Settings, service: Service, reception: Reception, door: Door
+) -> "Edge | None":
+    """Who listens for WebSocket clients, if somebody shall."""
+    if settings.websocket_listen is None:
+        return None
+    try:
+        from signaling_service.transport.websocket import Edge  # noqa: PLC0415 - an extra
+        from signaling_service.transport.websocket_bounds import bounds_of  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        text = f"needs the extra websocket, which is not installed: {WEBSOCKET_EXTRA}"
+        raise SettingError("websocket_listen", text) from error
+    bounds = bounds_of(settings.limits, settings.websocket_origin)
+    connections = min(settings.limits.connections, descriptors_left())
+    return Edge(service, reception, door, bounds, connections)
+
+
+def websocket_tls_of(settings: Settings) -> ssl.SSLContext | None:
+    """TLS of the address for WebSocket clients: that of the public one."""
+    cert, key = settings.tls_cert, settings.tls_key
+    if cert is None or key is None:
+        return None
+    client_ca = settings.tls_client_ca if settings.service_listen is None else None
+    try:
+        return Certificates(cert, key, client_ca).context()
+    except (OSError, ValueError, TypeError) as error:
+        raise SettingError("tls_cert", str(error)) from error
 
 
 def call_policy_of(settings: Settings, clock: Clock) -> CallPolicy:

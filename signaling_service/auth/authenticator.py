@@ -52,6 +52,11 @@ class Authenticator:
         if self._tokens is not None:
             await self._tokens.start()
 
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether tokens are of use here."""
+        return self._tokens is not None
+
     async def identify(self, visitor: Visitor) -> Identity:
         """Who a visitor is: by token, else by client certificate.
 

@@ -46,3 +46,25 @@ Reflection = Annotated[
         rich_help_panel=CONNECTING,
     ),
 ]
+
+WebsocketListen = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SIGNALING_WEBSOCKET_LISTEN",
+        metavar="HOST:PORT",
+        help="A second address, for browsers: WebSocket. TLS as at [b]--listen[/b]. Needs the "
+        "extra [b]websocket[/b].",
+        rich_help_panel=CONNECTING,
+    ),
+]
+
+WebsocketOrigin = Annotated[
+    list[str] | None,
+    typer.Option(
+        envvar="SIGNALING_WEBSOCKET_ORIGIN",
+        metavar="ORIGIN",
+        help="Whose pages may connect there, such as [b]https://example.org[/b]; repeat it for "
+        "more. Without: pages on loopback alone.",
+        rich_help_panel=CONNECTING,
+    ),
+]

@@ -5,6 +5,7 @@ from typing import Any, Final
 import grpc
 
 from signaling_service.auth.authenticator import Authenticator, Visitor
+from signaling_service.auth.dev import Metadata
 from signaling_service.auth.identity import BadCredentialsError, Identity, KeysAwayError
 from signaling_service.tracing.base import OFF, Span, Tracer
 from signaling_service.transport import errors
@@ -43,11 +44,19 @@ class Door:
         """
         metadata = tuple(context.invocation_metadata() or ())
         # a client that never acknowledges our SETTINGS gets past gRPC's own limit
+        self.measure(metadata)
+        names = context.auth_context().get("x509_subject_alternative_name", ())
+        return Visitor(metadata, context.peer(), [name.decode(errors="replace") for name in names])
+
+    def measure(self, metadata: Metadata) -> None:
+        """See that somebody does not bring too much.
+
+        Raises:
+            StreamEndedError: they do.
+        """
         size = sum(len(key) + len(value) + METADATA_ENTRY_BYTES for key, value in metadata)
         if size > self._metadata_bytes:
             raise StreamEndedError(errors.metadata_too_large(self._metadata_bytes))
-        names = context.auth_context().get("x509_subject_alternative_name", ())
-        return Visitor(metadata, context.peer(), [name.decode(errors="replace") for name in names])
 
     async def identify(self, visitor: Visitor) -> Identity:
         """Who it is.

@@ -1,5 +1,6 @@
 """TLS at the service's own door, with certificates that may be renewed while it runs."""
 
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Certificates:
         self._asks_clients = client_ca is not None
         self._seen = self._times()
         self._current = self._read()
+        self._context: ssl.SSLContext | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
         """The same for a port of a gRPC server."""
@@ -34,6 +36,32 @@ class Certificates:
         return grpc.dynamic_ssl_server_credentials(
             self._current, renewed, require_client_authentication=self._asks_clients
         )
+
+    def context(self) -> ssl.SSLContext:
+        """The same for a port of an asyncio server."""
+        self._context = self._fresh_context()
+        listening = self._fresh_context()
+        listening.sni_callback = self._choose  # called ahead of every handshake
+        return listening
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, _: ssl.SSLContext) -> None:
+        try:
+            if self._renewed() is not None:
+                self._context = self._fresh_context()
+        except (OSError, ValueError) as error:  # changed again, just now
+            log.warning("certificates_unreadable", error=type(error).__name__)
+        if self._context is not None:
+            connection.context = self._context
+
+    def _fresh_context(self) -> ssl.SSLContext:
+        chain, key, *roots = self._files
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        context.set_alpn_protocols(["http/1.1"])
+        if roots:
+            context.load_verify_locations(roots[0])
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
 
     def _renewed(self) -> grpc.ServerCertificateConfiguration | None:
         """What gRPC asks before a handshake, on a thread of its own; None: nothing is new."""
