@@ -18,7 +18,7 @@ from tests.clock import ManualClock
 from tests.devices import User
 from tests.faults.report import PROPERTY, Row, table
 from tests.hostile import report as attacked
-from tests.shared import ONE_NODE, shared_cell
+from tests.shared import ONE_NODE, OVER_WEB, TWO_NODES, shared_cell
 from tests.valkey import Valkey
 
 __all__ = ["logs_are_watched", "pytest_runtest_makereport"]  # on guard in every test
@@ -66,18 +66,28 @@ def service_settings() -> Settings:
 @pytest.fixture
 def backends(request: pytest.FixtureRequest) -> Sequence[str]:
     """The backend of each node: one with its own memory, or two that share an engine."""
-    if getattr(request, "param", ONE_NODE) == ONE_NODE:
+    if getattr(request, "param", ONE_NODE) != TWO_NODES:
         return ("memory",)
     return (shared_cell(request.getfixturevalue("valkey")),) * 2
 
 
 @pytest.fixture
+def over_web(request: pytest.FixtureRequest) -> bool:
+    """Whether devices come over WebSocket."""
+    callspec = getattr(request.node, "callspec", None)
+    return callspec is not None and callspec.params.get("backends") == OVER_WEB
+
+
+@pytest.fixture
 async def nodes(
-    service_settings: Settings, clock: ManualClock, backends: Sequence[str]
+    service_settings: Settings, clock: ManualClock, backends: Sequence[str], *, over_web: bool
 ) -> AsyncIterator[list[App]]:
     """The nodes of a running service, each on a port of its own."""
+    web = {"websocket_listen": "127.0.0.1:0"} if over_web else {}
     async with AsyncExitStack() as stack:
-        settings = [service_settings.model_copy(update={"backend": each}) for each in backends]
+        settings = [
+            service_settings.model_copy(update={"backend": each, **web}) for each in backends
+        ]
         running = [await stack.enter_async_context(App(each, clock)) for each in settings]
         yield running
         for node in running:
@@ -91,12 +101,15 @@ def app(nodes: list[App]) -> App:
 
 
 @pytest.fixture
-async def person(nodes: list[App]) -> AsyncIterator[Callable[[str], User]]:
+async def person(nodes: list[App], *, over_web: bool) -> AsyncIterator[Callable[[str], User]]:
     """Makes users of the running service; their streams take turns at its nodes."""
     users: list[User] = []
 
     def make(user_id: str) -> User:
-        users.append(User(user_id, *(node.address for node in nodes)))
+        addresses = [
+            f"ws://{node.websocket_address}/" if over_web else node.address for node in nodes
+        ]
+        users.append(User(user_id, *addresses))
         return users[-1]
 
     yield make

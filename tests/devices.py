@@ -1,6 +1,6 @@
 """Test devices that speak the domain's words: `await alice.phone.offers(bob)`.
 
-A device is a real gRPC client on a real socket. What it hears comes in order:
+A device is a real client on a real socket: see `tests.wires`. What it hears comes in order:
 `hears` takes the very next message and insists on its kind.
 """
 
@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import grpc
 from signaling.v1 import signaling_pb2 as pb
-from signaling.v1 import signaling_pb2_grpc
 
 from tests import canaries
 from tests.canaries import CANARY
+from tests.wires import CHANNEL_OPTIONS, Wire, channel_to, wire_to
+
+__all__ = ["CHANNEL_OPTIONS", "channel_to"]  # of every test that is a client
 
 PATIENCE: Final = 10.0  # s; longer than anything takes on a busy machine
-# connections of its own, and straight to the service whatever the environment says
-CHANNEL_OPTIONS: Final = (("grpc.use_local_subchannel_pool", 1), ("grpc.enable_http_proxy", 0))
 _CALL_NUMBERS = itertools.count(1)
 
 
@@ -31,13 +31,6 @@ def candidate(number: int, ufrag: str = "Ufr4") -> pb.IceCandidate:
     """A host candidate that can be told from others by its number."""
     line = f"candidate:{number} 1 udp 2130706431 127.0.0.1 {50000 + number} typ host"
     return pb.IceCandidate(candidate=f"{line} note {CANARY} ufrag {ufrag}", sdp_mid="0")
-
-
-def channel_to(address: str, tls: grpc.ChannelCredentials | None = None) -> grpc.aio.Channel:
-    """A connection to a service, with TLS or without."""
-    if tls is None:
-        return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
-    return grpc.aio.secure_channel(address, tls, options=CHANNEL_OPTIONS)
 
 
 class Device:
@@ -53,8 +46,7 @@ class Device:
         self.received = 0  # the last response's
         self.acked_by_service = 0
         self.bare_acks: list[int] = []  # the acks that came alone
-        self._channel: grpc.aio.Channel | None = None
-        self._stream: grpc.aio.StreamStreamCall[pb.ConnectRequest, pb.ConnectResponse] | None = None
+        self._wire: Wire | None = None
         self._heard: asyncio.Queue[pb.ConnectResponse | None] = asyncio.Queue()
         self._ack_moved = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
@@ -75,20 +67,16 @@ class Device:
 
     async def opens(self, metadata: Sequence[tuple[str, str]] | None = None) -> None:
         """Open a stream and say nothing."""
-        self._channel = channel_to(self.user.address, self.user.tls)
+        brought = self.identity if metadata is None else tuple(metadata)
         async with asyncio.timeout(PATIENCE):
-            await self._channel.channel_ready()
-        self._stream = signaling_pb2_grpc.SignalingServiceStub(self._channel).Connect(
-            metadata=self.identity if metadata is None else tuple(metadata)
-        )
+            self._wire = await wire_to(self.user.address, brought, self.user.tls)
         self._heard = asyncio.Queue()
-        self._reader = asyncio.create_task(self._read(self._stream))
+        self._reader = asyncio.create_task(self._read(self._wire))
 
     async def is_noticed(self) -> None:
-        """Wait until the service has begun the stream: it answers the connection's next request."""
-        assert self._channel is not None
-        stub = signaling_pb2_grpc.SignalingServiceStub(self._channel)
-        await stub.GetIceServers(pb.GetIceServersRequest(), metadata=self.identity)
+        """Wait until the service has begun the stream."""
+        assert self._wire is not None
+        await self._wire.is_noticed(self.identity)
 
     async def connects(self, hello: pb.Hello | None = None) -> pb.Welcome:
         """Begin a session that remembers nothing of one before."""
@@ -113,18 +101,18 @@ class Device:
 
     async def half_closes(self) -> grpc.StatusCode:
         """Say politely that there will be no more; returns how the service ended the stream."""
-        assert self._stream is not None
-        await self._stream.done_writing()
+        assert self._wire is not None
+        await self._wire.half_close()
         return (await self.is_ended())[0]
 
     async def is_ended(self) -> tuple[grpc.StatusCode, str]:
         """Wait until the service ends the stream; returns its status and text."""
-        assert self._stream is not None
+        assert self._wire is not None
         async with asyncio.timeout(PATIENCE):
-            code = await self._stream.code()
-            details = await self._stream.details()
+            code, text = await self._wire.ending()
+        canaries.watch("a status", text)
         await self._close()
-        return code, details
+        return code, text
 
     # talking
 
@@ -139,8 +127,8 @@ class Device:
 
     async def writes(self, request: pb.ConnectRequest) -> None:
         """Send a request as it is."""
-        assert self._stream is not None
-        await self._stream.write(request)
+        assert self._wire is not None
+        await self._wire.write(request.SerializeToString())
 
     async def acks(self, seq: int) -> None:
         """Send a bare ack."""
@@ -252,34 +240,26 @@ class Device:
         canaries.plant(self.welcome.session_id, *passwords)
         return self.welcome
 
-    async def _read(
-        self, stream: grpc.aio.StreamStreamCall[pb.ConnectRequest, pb.ConnectResponse]
-    ) -> None:
+    async def _read(self, wire: Wire) -> None:
         heard = self._heard
-        try:
-            async for response in stream:
-                self.acked_by_service = response.ack
-                self._ack_moved.set()
-                canaries.watch("an error", response.error)
-                if response.WhichOneof("payload") is not None:
-                    heard.put_nowait(response)
-                else:
-                    self.bare_acks.append(response.ack)
-        except grpc.aio.AioRpcError as error:  # its status is asked for where it matters
-            canaries.watch("a status", error.details())
-            heard.put_nowait(None)
-        else:
-            heard.put_nowait(None)
+        while (message := await wire.read()) is not None:
+            response = pb.ConnectResponse.FromString(message)
+            self.acked_by_service = response.ack
+            self._ack_moved.set()
+            canaries.watch("an error", response.error)
+            if response.WhichOneof("payload") is not None:
+                heard.put_nowait(response)
+            else:
+                self.bare_acks.append(response.ack)
+        heard.put_nowait(None)
 
     async def _close(self) -> None:
-        if self._stream is not None:
-            self._stream.cancel()
         if self._reader is not None:
             self._reader.cancel()
             await asyncio.wait([self._reader])
-        if self._channel is not None:
-            await self._channel.close()
-        self._stream = self._reader = self._channel = None
+        if self._wire is not None:
+            await self._wire.close()
+        self._reader = self._wire = None
 
 
 class User:

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 CONNECTING: Final = "Connecting"
+BROWSERS: Final = "Browsers"
 STOPPING: Final = "Stopping"
 
 Listen = Annotated[
@@ -54,7 +55,7 @@ WebsocketListen = Annotated[
         metavar="HOST:PORT",
         help="A second address, for browsers: WebSocket. TLS as at [b]--listen[/b]. Needs the "
         "extra [b]websocket[/b].",
-        rich_help_panel=CONNECTING,
+        rich_help_panel=BROWSERS,
     ),
 ]
 
@@ -65,6 +66,6 @@ WebsocketOrigin = Annotated[
         metavar="ORIGIN",
         help="Whose pages may connect there, such as [b]https://example.org[/b]; repeat it for "
         "more. Without: pages on loopback alone.",
-        rich_help_panel=CONNECTING,
+        rich_help_panel=BROWSERS,
     ),
 ]

@@ -9,7 +9,7 @@ from signaling_service.app import App
 from signaling_service.config import Settings
 from tests.bad_inputs import requests, streams, tokens
 from tests.bad_inputs.bystanders import Bystanders
-from tests.bad_inputs.case import Case
+from tests.bad_inputs.case import Case, Refused
 from tests.clock import ManualClock
 from tests.devices import User
 from tests.tokens import AUDIENCE, ISSUER, Issuer
@@ -18,11 +18,37 @@ from tests.transport.settings import settings
 CASES = {**tokens.CASES, **streams.CASES, **requests.CASES}
 
 
-@pytest.fixture(params=list(CASES.values()), ids=list(CASES))
-def case(request: pytest.FixtureRequest) -> Case:
-    """One bad input."""
-    found: Case = request.param
+# what HTTP/2 itself refuses, or has methods for
+OF_GRPC = ("above 64 KiB", "token of 20 KB", "flood of metadata", "unknown", "reflection")
+OVER = {
+    **{name: (case, False) for name, case in CASES.items()},
+    **{
+        f"{name}, over WebSocket": (case, True)
+        for name, case in CASES.items()
+        if not name.startswith(OF_GRPC) or isinstance(case, Refused)
+    },
+}
+
+
+@pytest.fixture(params=list(OVER.values()), ids=list(OVER))
+def input_over(request: pytest.FixtureRequest) -> tuple[Case, bool]:
+    """One bad input, and whether it comes over WebSocket."""
+    found: tuple[Case, bool] = request.param
     return found
+
+
+@pytest.fixture
+def case(input_over: tuple[Case, bool]) -> Case:
+    """One bad input."""
+    return input_over[0]
+
+
+@pytest.fixture
+def over_web(request: pytest.FixtureRequest) -> bool:
+    """Whether devices come over WebSocket."""
+    if "case" not in request.fixturenames:
+        return False
+    return bool(request.getfixturevalue("input_over")[1])
 
 
 @pytest.fixture

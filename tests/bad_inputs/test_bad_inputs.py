@@ -11,10 +11,9 @@ from signaling.v1 import signaling_pb2 as pb
 from tests.bad_inputs.bystanders import Bystanders
 from tests.bad_inputs.case import Case, Ended, Refused
 from tests.bad_inputs.scenes import SCENES
-from tests.devices import PATIENCE, User, channel_to
+from tests.devices import PATIENCE, User
 from tests.tokens import Issuer
-
-ByteStream = grpc.aio.StreamStreamCall[bytes, bytes]
+from tests.wires import wire_to
 
 
 async def test_bad_input(
@@ -33,15 +32,17 @@ async def test_bad_input(
 
 
 async def end_of(case: Ended, address: str, issuer: Issuer) -> tuple[StatusCode, str]:
-    """How the service ends an RPC on which all this is sent."""
-    async with channel_to(address) as channel, asyncio.timeout(PATIENCE):
-        stream: ByteStream = channel.stream_stream(case.method)(metadata=case.metadata(issuer))
+    """How the service ends a stream on which all this is sent."""
+    async with asyncio.timeout(PATIENCE):
+        wire = await wire_to(address, case.metadata(issuer), method=case.method)
         with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):  # it may be over
             for each in case.sends:
-                await stream.write(each if isinstance(each, bytes) else each.SerializeToString())
-            while await stream.read() is not grpc.aio.EOF:
-                pass
-        return await stream.code(), await stream.details()
+                await wire.write(each if isinstance(each, bytes) else each.SerializeToString())
+        while await wire.read() is not None:
+            pass
+        ending = await wire.ending()
+        await wire.close()
+        return ending
 
 
 async def is_refused(case: Refused, mallory: User, trent: User) -> None:

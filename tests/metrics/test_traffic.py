@@ -93,9 +93,9 @@ async def test_streams_are_counted_by_how_they_end(app: App, alice: User, bob: U
     await alice.laptop.drops()
     await bob.connect("phone")
     replaced = bob.phone
-    older = vars(replaced)["_stream"]
+    older = vars(replaced)["_wire"]
     await replaced.resumes()
-    assert await older.code() is StatusCode.ABORTED
+    assert (await older.ending())[0] is StatusCode.ABORTED
     await bob.phone.half_closes()
     await bob.tablet.opens(())
     assert (await bob.tablet.is_ended())[0] is StatusCode.UNAUTHENTICATED

@@ -4,9 +4,9 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import User, sdp
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 
 async def test_send_sdp_offer(alice: User, bob: User) -> None:

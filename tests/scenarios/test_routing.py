@@ -3,9 +3,9 @@
 from signaling.v1 import signaling_pb2 as pb
 
 from tests.devices import User
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 
 async def test_route_to_specific_device(alice: User, bob: User) -> None:

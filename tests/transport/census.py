@@ -6,6 +6,7 @@ from collections import Counter
 from tests.devices import PATIENCE
 
 ACCEPT = "AioServer._request_call"  # the task that waits for the next RPC
+WEB = "Edge._serve"  # the task of a WebSocket
 RPC = ("_handle_exceptions", "_schedule_rpc_coro")  # the tasks of an RPC, as grpc.aio calls them
 
 
@@ -28,4 +29,5 @@ def census() -> Counter[str]:
 
 def _is_at_rest(tasks: Counter[str], streams: int) -> bool:
     ours = sum(count for name, count in tasks.items() if name.startswith("Stream."))
-    return tasks[ACCEPT] == 1 and {ours, *(tasks[name] for name in RPC)} == {streams}
+    over_web = tasks[WEB]
+    return tasks[ACCEPT] == 1 and {ours, *(over_web + tasks[name] for name in RPC)} == {streams}

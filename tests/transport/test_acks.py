@@ -5,10 +5,10 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import User, answered_call
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 from tests.transport.settings import limited
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 UNKNOWN_PAYLOAD = b"\xf2\x3e\x03new"  # field 1006, of a client newer than the service
 
@@ -53,16 +53,6 @@ async def test_acks_ride_on_responses(alice: User, bob: User, clock: ManualClock
     clock.advance(0.2)
     await alice.phone.hears_nothing()
     assert alice.phone.bare_acks == []
-
-
-async def test_half_close_acknowledges_all(alice: User, bob: User) -> None:
-    """The stream flushes before it ends: the device knows what was processed."""
-    call = await answered_call(alice, bob)
-    await alice.phone.trickles(call, 1)
-
-    await alice.phone.half_closes()
-
-    assert alice.phone.acked_by_service == alice.phone.seq
 
 
 async def test_device_acks_are_cumulative(alice: User, bob: User) -> None:

@@ -9,11 +9,11 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import Device, User, answered_call, sdp
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 from tests.transport.http2 import Http2
 from tests.transport.settings import settings
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 IDENTITY = (("user-id", "bob"), ("device-id", "phone"))
 

@@ -6,10 +6,10 @@ from grpc import StatusCode
 from signaling.v1 import signaling_pb2 as pb
 
 from tests.devices import Device, User, answered_call
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 from tests.transport.http2 import Http2
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 REPLACED = (StatusCode.ABORTED, "replaced by a newer connection")
 

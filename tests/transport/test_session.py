@@ -8,9 +8,9 @@ from signaling.v1 import signaling_pb2 as pb
 
 from tests.clock import ManualClock
 from tests.devices import Device, User, answered_call
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 
-pytestmark = on_one_node_and_two
+pytestmark = over_both
 
 UNKNOWN = "bm8gc3VjaCBzZXNzaW9uIQ"
 

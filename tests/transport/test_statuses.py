@@ -191,3 +191,13 @@ async def test_bug_in_the_service(broken_address: str) -> None:
     assert [(line["event"], line["error_id"]) for line in mistakes] == [("stream_failed", found[1])]
     assert (await carol.phone.resumes()).resumed
     await carol.close()
+
+
+async def test_half_close_acknowledges_all(alice: User, bob: User) -> None:
+    """The stream flushes before it ends: the device knows what was processed."""
+    call = await answered_call(alice, bob)
+    await alice.phone.trickles(call, 1)
+
+    await alice.phone.half_closes()
+
+    assert alice.phone.acked_by_service == alice.phone.seq
