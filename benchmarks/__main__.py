@@ -13,7 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import calls, candidates, cluster, idle, latency, report, traces
+from benchmarks import calls, candidates, cluster, idle, latency, report, traces, transports
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
 from benchmarks.plan import FULL, QUICK, Plan
@@ -27,6 +27,7 @@ _SECTIONS: Final[Mapping[str, Callable[[Bench], Awaitable[list[Figure]]]]] = {
     latency.SECTION: latency.measure,
     cluster.SECTION: cluster.measure,
     traces.SECTION: traces.measure,
+    transports.SECTION: transports.measure,
     storm.SECTION: storm.measure,
 }
 _EVERYTHING: Final = ",".join(_SECTIONS)

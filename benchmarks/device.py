@@ -7,14 +7,13 @@ from typing import Final
 
 from grpc import aio
 from signaling.v1 import signaling_pb2 as pb
-from signaling.v1 import signaling_pb2_grpc as rpc
 
 from benchmarks.servers import BenchmarkError
+from benchmarks.wires import WEB_SOCKET, GrpcWire, WebSocketWire, Wire
 
 ACK_AFTER_MESSAGES: Final = 32
 ACK_AFTER_SECONDS: Final = 0.2
 OPENING_AT_ONCE: Final = 64  # hellos under way; more only queue up in the server
-_DEVICE_ID: Final = "benchmark"
 _OWN_CONNECTION: Final = (
     ("grpc.use_local_subchannel_pool", 1),  # or channels to one address share a connection
     ("grpc.enable_http_proxy", 0),
@@ -24,14 +23,12 @@ _OWN_CONNECTION: Final = (
 class Device:
     """One stream. `numbered` devices count and acknowledge; the bare relay knows neither."""
 
-    def __init__(self, channel: aio.Channel, user_id: str, *, numbered: bool) -> None:
+    def __init__(self, wire: Wire, user_id: str, *, numbered: bool) -> None:
         self.user_id = user_id
         self.numbered = numbered
         self.inbox: asyncio.Queue[pb.ConnectResponse] = asyncio.Queue()
         self.on_message: Callable[[pb.ConnectResponse], object] = self.inbox.put_nowait
-        self._stream = rpc.SignalingServiceStub(channel).Connect(
-            metadata=(("user-id", user_id), ("device-id", _DEVICE_ID)), wait_for_ready=True
-        )
+        self._wire = wire
         self._writing = asyncio.Lock()  # gRPC takes one write at a time
         self.bare_acks = 0  # sent: requests like any other
         self._sent = self._seen = self._acked = 0
@@ -41,9 +38,9 @@ class Device:
     async def open(self) -> None:
         """Say hello and wait for the welcome."""
         hello = pb.Hello(agent="benchmarks/1")
-        await self._stream.write(pb.ConnectRequest(hello=hello))
-        welcome = await self._stream.read()
-        if not isinstance(welcome, pb.ConnectResponse) or not welcome.HasField("welcome"):
+        await self._wire.write(pb.ConnectRequest(hello=hello))
+        welcome = await self._wire.read()
+        if welcome is None or not welcome.HasField("welcome"):
             raise BenchmarkError(f"{self.user_id} got no welcome but {welcome}")
 
     async def run(self) -> None:
@@ -53,7 +50,7 @@ class Device:
             BenchmarkError: a request was refused, or the stream ended.
 
         """
-        while isinstance(response := await self._stream.read(), pb.ConnectResponse):
+        while (response := await self._wire.read()) is not None:
             if response.HasField("error"):
                 raise BenchmarkError(f"{self.user_id} was refused: {response.error}")
             if self.numbered:
@@ -61,7 +58,7 @@ class Device:
                     continue
                 await self._note(response.seq)
             self.on_message(response)
-        raise BenchmarkError(f"the stream of {self.user_id} ended: {await self._stream.code()}")
+        raise BenchmarkError(f"the stream of {self.user_id} ended: {await self._wire.ending()}")
 
     async def send(self, request: pb.ConnectRequest) -> None:
         """Send `request` with a number and an ack. The message may be used again."""
@@ -70,7 +67,7 @@ class Device:
                 self._sent += 1
                 request.seq = self._sent
                 request.ack = self._acked = self._seen
-            await self._stream.write(request)
+            await self._wire.write(request)
 
     async def expect(self, payload: str) -> None:
         """Wait for the next message, which must be of that kind."""
@@ -80,7 +77,7 @@ class Device:
 
     def close(self) -> None:
         """Cancel the stream, and what would still write to it."""
-        for pending in (self._ack_timer, self._late_ack, self._stream):
+        for pending in (self._ack_timer, self._late_ack, self._wire):
             if pending is not None:
                 pending.cancel()
 
@@ -103,7 +100,7 @@ class Device:
             if self._seen > self._acked:
                 self._acked = self._seen
                 self.bare_acks += 1
-                await self._stream.write(pb.ConnectRequest(ack=self._acked))
+                await self._wire.write(pb.ConnectRequest(ack=self._acked))
 
 
 @asynccontextmanager
@@ -112,19 +109,27 @@ async def opened(
 ) -> AsyncIterator[list[Device]]:
     """Open a stream per user, `per_connection` of them on each connection, and read them all.
 
+    At an address that begins with `ws://` each stream is a WebSocket.
+
     Raises:
         BenchmarkError: one of them failed while the block ran.
 
     """
+    is_web = address.startswith(WEB_SOCKET)
     channels = [
         aio.insecure_channel(address, options=_OWN_CONNECTION)
-        for _ in range(0, len(users), per_connection)
+        for _ in range(0, 0 if is_web else len(users), per_connection)
     ]
     slots = asyncio.Semaphore(OPENING_AT_ONCE)
 
     async def open_one(index: int) -> Device:
         async with slots:
-            device = Device(channels[index // per_connection], users[index], numbered=numbered)
+            wire: Wire
+            if is_web:
+                wire = await WebSocketWire.to(address, users[index])
+            else:
+                wire = GrpcWire(channels[index // per_connection], users[index])
+            device = Device(wire, users[index], numbered=numbered)
             await device.open()
             return device
 

@@ -24,11 +24,12 @@ _READY: Final = b"ready\n"
 
 @asynccontextmanager
 async def held(
-    server: Server, *, idle_devices: int = 0, calls: int = 0, first: int = 0
+    server: Server, *, idle_devices: int = 0, calls: int = 0, first: int = 0, over_web: bool = False
 ) -> AsyncIterator[None]:
     """Hold idle devices, each on its own connection, and live calls, a hundred streams on each.
 
-    `first` numbers the devices, so that one block can add to another.
+    With `over_web` each stream is a WebSocket. `first` numbers the devices, so that one block
+    can add to another.
 
     Raises:
         BenchmarkError: a stream did not open in time.
@@ -48,7 +49,8 @@ async def held(
     jobs += [["--calls", str(min(pairs, calls - start))] for start in range(0, calls, pairs)]
     async with AsyncExitStack() as stack:
         for job in jobs:  # one after the other: together they would only fight for the core
-            await stack.enter_async_context(_holder([server.address, *numbered, *job]))
+            address = server.web_address if over_web else server.address
+            await stack.enter_async_context(_holder([address, *numbered, *job]))
         yield
 
 

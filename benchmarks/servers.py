@@ -18,6 +18,8 @@ from typing import IO, Final
 
 import psutil
 
+from benchmarks.wires import WEB_SOCKET
+
 START_TIMEOUT: Final = 30.0  # seconds until a server must serve
 _POLL_INTERVAL: Final = 0.05
 _COMPLAINTS: Final = ("warning", "error", "critical")
@@ -61,6 +63,7 @@ class Server:
 
     kind: Kind
     address: str
+    web_address: str  # of its WebSockets, "" where it has none
     process: psutil.Process
     log: Path
 
@@ -123,17 +126,26 @@ def running(
             )
         stack.callback(child.wait)
         stack.callback(child.kill)  # nothing it keeps is worth a drain
-        yield Server(kind, _address(child, log), psutil.Process(child.pid), Path(log.name))
+        serving = _serving(child, log)
+        web = serving.get("websocket_address")
+        yield Server(
+            kind,
+            serving["address"],
+            f"{WEB_SOCKET}{web}/" if web else "",
+            psutil.Process(child.pid),
+            Path(log.name),
+        )
 
 
-def _address(child: subprocess.Popen[bytes], log: IO[str]) -> str:
-    """Wait for the log line of a server that serves, and return its address."""
+def _serving(child: subprocess.Popen[bytes], log: IO[str]) -> dict[str, str]:
+    """Wait for the log line of a server that serves, and return it."""
     give_up_at = time.monotonic() + START_TIMEOUT
     while time.monotonic() < give_up_at and child.poll() is None:
         log.seek(0)
         for line in log:
-            if line.startswith("{") and (event := json.loads(line)).get("event") == "serving":
-                return str(event["address"])
+            event: dict[str, str] = json.loads(line) if line.startswith("{") else {}
+            if event.get("event") == "serving":
+                return event
         time.sleep(_POLL_INTERVAL)
     log.seek(0)
     raise BenchmarkError(f"{child.args!r} does not serve:\n{log.read()[-_SEEN_OF_LOG:]}")
