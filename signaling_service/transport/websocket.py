@@ -103,10 +103,14 @@ class Edge:
             await asyncio.wait(self._tasks)
 
     def _line(self) -> Line:
-        line = Line(self._bounds, self._serve, self._lines.discard)
-        line.is_turned_away = len(self._lines) >= self._connections
-        self._lines.add(line)
-        return line
+        return Line(self._bounds, self._come, self._serve, self._lines.discard)
+
+    def _come(self, line: Line) -> bool:
+        """Count a connection, if there is room for it: with TLS it has one already."""
+        has_room = len(self._lines) < self._connections
+        if has_room:
+            self._lines.add(line)
+        return has_room
 
     async def _serve(self, line: Line) -> None:
         """What the task of a line does."""

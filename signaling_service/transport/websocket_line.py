@@ -41,6 +41,7 @@ NO_WEBSOCKET: Final = Status(StatusCode.INVALID_ARGUMENT, "not as WebSocket has 
 SILENT: Final = logging.getLogger("signaling_service.websockets")
 SILENT.disabled = True
 
+Come = Callable[["Line"], bool]  # whether there is room
 Serve = Callable[["Line"], Coroutine[Any, Any, None]]
 Went = Callable[["Line"], None]
 
@@ -50,6 +51,7 @@ class Line(asyncio.Protocol):
 
     __slots__ = (
         "_bounds",
+        "_come",
         "_control",
         "_gone",
         "_heard_at",
@@ -65,15 +67,15 @@ class Line(asyncio.Protocol):
         "_timer",
         "_unread",
         "_went",
-        "is_turned_away",
         "request",
         "task",
         "transport",
     )
 
-    def __init__(self, bounds: Bounds, serve: Serve, went: Went) -> None:
+    def __init__(self, bounds: Bounds, come: Come, serve: Serve, went: Went) -> None:
         self._loop = asyncio.get_running_loop()
         self._bounds = bounds
+        self._come = come
         self._serve = serve
         self._went = went
         self._protocol = ServerProtocol(
@@ -92,7 +94,6 @@ class Line(asyncio.Protocol):
         self._heard_at = 0.0
         self._is_pinged = False  # and has not answered
         self._timer: asyncio.TimerHandle | None = None
-        self.is_turned_away = False  # there are too many
         self.request: Request | None = None  # what it came with, until that is judged
         self.task: asyncio.Task[None] | None = None
         self.transport: asyncio.Transport
@@ -155,7 +156,7 @@ class Line(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(WRITE_AHEAD)
         self._set_timer(HANDSHAKE_TIMEOUT, self.transport.abort)
-        if self.is_turned_away:
+        if not self._come(self):
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - all are the same

@@ -1,5 +1,6 @@
 """TLS: certificates that are renewed while the service runs, and services that show theirs."""
 
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import trustme
 from signaling.v1 import signaling_pb2 as pb
 from signaling.v1 import signaling_pb2_grpc
 from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
 
 from signaling_service.app import App
 from signaling_service.config import SettingError
@@ -104,6 +107,32 @@ async def test_renewal(authority: Authority, clock: ManualClock, tmp_path: Path)
         assert events[-1] == "certificates_renewed"
         await carol.close()
         await dave.close()
+
+
+async def comes_over_websocket(app: App, authority: Authority) -> pb.ConnectResponse:
+    """The first response to who trusts this authority."""
+    url = f"wss://{app.websocket_address}"
+    tls = ssl.create_default_context(cafile=str(authority.ca))
+    offered = [Subprotocol(each) for each in ("signaling.v1", "user-id.erin", "device-id.tab")]
+    async with connect(url, ssl=tls, subprotocols=offered, proxy=None) as socket:
+        await socket.send(pb.ConnectRequest(hello=pb.Hello()).SerializeToString())
+        return pb.ConnectResponse.FromString(await socket.recv(decode=False))
+
+
+async def test_renewal_for_browsers(
+    authority: Authority, clock: ManualClock, tmp_path: Path
+) -> None:
+    """The same for WebSocket clients, while half of one changes nothing."""
+    listening = settings(**authority.options, websocket_listen="127.0.0.1:0")
+    async with App(listening, clock) as app:
+        assert (await comes_over_websocket(app, authority)).HasField("welcome")
+        authority.key.write_bytes(b"")
+        assert (await comes_over_websocket(app, authority)).HasField("welcome")
+        old = ssl.create_default_context(cafile=str(authority.ca))
+        new = Authority(tmp_path)
+        assert (await comes_over_websocket(app, new)).HasField("welcome")
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect(f"wss://{app.websocket_address}", ssl=old, proxy=None)
 
 
 def mutual(authority: Authority, **options: Any) -> Any:
