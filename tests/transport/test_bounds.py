@@ -5,9 +5,12 @@ import contextlib
 from collections.abc import Callable
 
 import grpc
+import pytest
 from grpc import StatusCode
 from signaling.v1 import signaling_pb2 as pb
+from websockets.asyncio.client import connect
 
+from signaling_service.app import App
 from signaling_service.backends.memory import MemoryBackend
 from signaling_service.core.model import Device as DeviceKey
 from signaling_service.core.rules import Rules
@@ -16,6 +19,7 @@ from signaling_service.transport import errors
 from signaling_service.transport.stream import MAX_UNNUMBERED
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, Device, User, answered_call
+from tests.shared import OVER_WEB
 from tests.transport.carrier import Carrier, a_service
 from tests.transport.http2 import CONNECT, Http2
 from tests.transport.settings import limited
@@ -162,6 +166,39 @@ async def test_device_that_does_not_read(alice: User, bob: User, clock: ManualCl
     for _ in range(UNREAD):
         await bob.phone.hears("app_message")
     await bob.phone.hears_nothing()
+
+
+@heavy
+@pytest.mark.parametrize("backends", [OVER_WEB], indirect=True)
+async def test_browser_that_does_not_read(
+    alice: User, bob: User, clock: ManualClock, app: App, *, over_web: bool
+) -> None:
+    """The same over a WebSocket: it is cut, for it would read no close frame either."""
+    assert over_web
+    call = await answered_call(alice, bob)
+    await bob.phone.half_closes()
+    await alice.phone.hears_progress(pb.PROGRESS_KIND_AWAY)
+    url = f"ws://{app.websocket_address}"
+    peer = await connect(url, additional_headers=list(bob.phone.identity), proxy=None)
+    hello = pb.Hello(session_id=bob.phone.welcome.session_id)
+    ack = bob.phone.received
+    await peer.send(pb.ConnectRequest(hello=hello, ack=ack).SerializeToString())
+    await peer.recv()
+    peer.transport.pause_reading()
+    await alice.phone.hears_progress(pb.PROGRESS_KIND_BACK)
+    for _ in range(UNREAD):
+        await says(alice.phone, call, size=60_000)
+    await alice.phone.hears_nothing()
+
+    clock.advance(9)
+    await alice.phone.hears_nothing()
+    clock.advance(2)
+
+    await alice.phone.hears_progress(pb.PROGRESS_KIND_AWAY)
+    assert (await bob.phone.resumes()).resumed
+    for _ in range(UNREAD):
+        await bob.phone.hears("app_message")
+    peer.transport.abort()
 
 
 @heavy
