@@ -1,12 +1,15 @@
 """What is a WebSocket's own: the upgrade, credentials in it, frames, and how it ends."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from grpc import StatusCode
+from hypothesis import given
+from hypothesis import strategies as st
 from signaling.v1 import signaling_pb2 as pb
 from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
@@ -15,8 +18,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from signaling_service.app import App
 from signaling_service.config import SettingError, Settings
 from signaling_service.limits import LimitSettings
+from signaling_service.transport import errors, websocket_line
+from signaling_service.transport.websocket_codes import close_code
+from signaling_service.transport.websocket_visitor import metadata_of
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, User, answered_call
+from tests.shared import TWO_NODES
 from tests.tokens import AUDIENCE, ISSUER, Issuer
 from tests.transport.settings import settings
 from tests.wires import CODES, NORMAL, TOO_BIG
@@ -216,6 +223,32 @@ async def test_resume_over_the_other_transport(app: App, bob: User, *, is_web_fi
     await there.close()
 
 
+@pytest.mark.parametrize("backends", [TWO_NODES], indirect=True)
+async def test_call_across_nodes_and_transports(nodes: list[App]) -> None:
+    """One side at one node over gRPC, the other at another one over a WebSocket."""
+    here, there = nodes
+    alice, bob = User("alice", here.address), User("bob", f"ws://{there.websocket_address}/")
+    call = await answered_call(alice, bob)
+
+    await bob.phone.trickles(call, 1, 2)
+    assert await alice.phone.hears_candidates(2) == [1, 2]
+    await alice.phone.hangs_up(call)
+    await bob.phone.hears_end(pb.END_REASON_HANGUP)
+
+    await alice.close()
+    await bob.close()
+
+
+async def test_more_than_there_is_room_for(alice: User, bob: User) -> None:
+    """Waits in the peer, and comes in order."""
+    call = await answered_call(alice, bob)
+
+    for number in range(250):
+        await alice.phone.trickles(call, number)
+
+    assert await bob.phone.hears_candidates(250) == list(range(250))
+
+
 # what no WebSocket client sends
 
 
@@ -246,6 +279,45 @@ async def test_endless_head(url: str) -> None:
     """Is read to twice the metadata that a request may have."""
     head = b"GET / HTTP/1.1\r\nx: " + b"y" * 20_000
     assert (await answer(url, head)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_upgrade_that_never_ends(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is cut: a silent TCP connection is no device."""
+    monkeypatch.setattr(websocket_line, "HANDSHAKE_TIMEOUT", 0.1)
+
+    assert await answer(url, b"GET / HTTP/1.1\r\nUpgrade: websocket\r\n") == b""
+
+
+async def test_more_clients_than_may_come(clock: ManualClock) -> None:
+    """The others are not answered; there is room again when one has gone."""
+    limits = LimitSettings(connections=1)
+    async with App(settings(limits, websocket_listen="127.0.0.1:0"), clock) as app:
+        url = f"ws://{app.websocket_address}"
+        async with client(url, ALICE) as socket:
+            await welcome(socket)
+            assert await answer(url, b"GET / HTTP/1.1\r\n\r\n") == b""
+        assert (await answer(url, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 426 ")
+
+
+def test_documented_close_codes() -> None:
+    """The page for authors of clients has each code as it is, and its status."""
+    page = (Path(__file__).parents[2] / "docs" / "websocket.md").read_text()
+    rows = re.findall(r"^\| (\d{4}) \| `([A-Z_]+)` \|", page, re.MULTILINE)
+    ends = [each for each in vars(errors).values() if isinstance(each, errors.Status)]
+    told = dict(rows)
+
+    assert told == {str(close_code(StatusCode[name])): name for name in told.values()}
+    silent = {StatusCode.CANCELLED, StatusCode.UNIMPLEMENTED}  # never on a WebSocket
+    assert {each.code.name for each in ends if each.code not in silent} <= set(told.values())
+
+
+@given(st.lists(st.text(max_size=40), max_size=6))
+def test_any_subprotocols(offered: list[str]) -> None:
+    """Whatever is offered, it is credentials or none; nothing breaks."""
+    names = [f"{prefix}{each}" for each in offered for prefix in ("", "user-id.", "bearer.")]
+    for name, value in metadata_of([], names):
+        assert name in ("authorization", "user-id", "device-id")
+        assert isinstance(value, str)
 
 
 async def test_large_headers(url: str) -> None:
