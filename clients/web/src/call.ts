@@ -3,14 +3,14 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 
 import { duration } from "./durations.js";
 import { Emitter, type Listener } from "./emitter.js";
-import { ClosedError } from "./errors.js";
-import type { AppMessage, CallEnd, CallEvents, Description, DeviceName, Signal } from "./events.js";
+import type { RequestRefusedError } from "./errors.js";
+import type { CallEnd, CallEvents, Description, DeviceName, Signal } from "./events.js";
 import {
   CallRole,
   ConnectRequestSchema,
   EndReason,
+  ErrorCode,
   OfflinePolicy,
-  PeerConnectionState,
   RejectReason,
   type Routing,
   type ConnectRequest,
@@ -49,8 +49,10 @@ export interface CallBeginning {
   readonly callee?: Callee;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly options?: CallOptions;
-  /** Restored after the tab was loaded again: answered, and nothing else is known. */
+  /** Restored after the tab was loaded again: it was answered. */
   readonly isEstablished?: boolean;
+  /** Its last exchange of offer and answer. */
+  readonly negotiation?: number;
 }
 
 /** How a call reaches the service. */
@@ -63,7 +65,7 @@ export interface Line {
   changed(call: Call): void;
 }
 
-type Payload = MessageInitShape<typeof ConnectRequestSchema>["payload"];
+type Payload = NonNullable<MessageInitShape<typeof ConnectRequestSchema>["payload"]>;
 
 /**
  * One call of this device.
@@ -88,7 +90,7 @@ export class Call {
   #end: CallEnd | undefined;
   #isOffered: boolean;
   #isEstablished: boolean;
-  #negotiation = 0; // that of the offer which the app answers
+  #negotiation: number; // the last exchange of offer and answer; the service counts alike
   #unread: Signal[] = [];
   #reader: ((signal: Signal) => void) | undefined;
   #hold: (() => void)[] | undefined;
@@ -102,6 +104,7 @@ export class Call {
     this.metadata = beginning.metadata ?? {};
     this.#peer = beginning.peer;
     this.#isEstablished = beginning.isEstablished ?? false;
+    this.#negotiation = beginning.negotiation ?? (beginning.description === undefined ? 0 : 1);
     this.#isOffered = this.#isEstablished || beginning.role === CallRole.CALLEE;
     this.whenEnded = new Promise((resolve) => (this.#settle = resolve));
   }
@@ -126,6 +129,11 @@ export class Call {
     return this.#isEstablished;
   }
 
+  /** Which exchange of offer and answer is the last: 1, 2, 3 and so on. */
+  get negotiation(): number {
+    return this.#negotiation;
+  }
+
   /** Whether its offer was sent or received. */
   get isOffered(): boolean {
     return this.#isOffered;
@@ -142,7 +150,10 @@ export class Call {
   }
 
   /** Calls `listener` with the next such event alone; returns what stops it. */
-  once<Name extends keyof CallEvents>(name: Name, listener: Listener<CallEvents[Name]>): () => void {
+  once<Name extends keyof CallEvents>(
+    name: Name,
+    listener: Listener<CallEvents[Name]>,
+  ): () => void {
     return this.#emitter.once(name, listener);
   }
 
@@ -165,6 +176,8 @@ export class Call {
     const first = this.#isOffered ? {} : this.#firstOffer();
     this.#request({ case: "offer", value: { ...first, description: described(description) } });
     this.#isOffered = true;
+    this.#negotiation += 1;
+    this.#line.changed(this);
   }
 
   /** Says that a person can see or hear it. */
@@ -236,8 +249,7 @@ export class Call {
 
   /** Tells the peer connection. */
   signal(signal: Signal): void {
-    if (this.#end !== undefined) return;
-    if (signal.kind === "offer") this.#negotiation = signal.negotiation;
+    if (this.#end !== undefined || !this.#counts(signal)) return;
     if (this.#reader !== undefined) this.#reader(signal);
     else if (this.#unread.push(signal) > MAX_UNREAD) this.#giveUp();
   }
@@ -259,6 +271,16 @@ export class Call {
     else this.#hold.push(tell);
     this.#line.changed(this);
     this.#settle(end);
+  }
+
+  /** Keeps count as the service does; returns false for an answer to an offer of the past. */
+  #counts(signal: Signal): boolean {
+    if (signal.kind === "answer" && signal.negotiation > 0) {
+      if (signal.negotiation < this.#negotiation) return false;
+      this.#negotiation = signal.negotiation;
+    } else if (signal.kind === "offer") this.#negotiation = signal.negotiation;
+    else if (signal.kind === "refused" && isUncounted(signal.error)) this.#negotiation -= 1;
+    return true;
   }
 
   #giveUp(): void {
@@ -296,6 +318,11 @@ export const STATES: readonly (RTCPeerConnectionState | "")[] = [
   "failed",
   "closed",
 ];
+
+/** With GLARE the number is that of the peer's offer. */
+function isUncounted({ request, code }: RequestRefusedError): boolean {
+  return request === "offer" && code !== ErrorCode.GLARE;
+}
 
 function described(description: Description) {
   return typeof description === "string"

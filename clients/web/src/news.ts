@@ -1,7 +1,11 @@
 /** What concerns the device and no single call of it. */
 import type { Call } from "./call.js";
 import type { ClientError, RequestRefusedError } from "./errors.js";
-import type { CallSnapshot, ConnectRequest, ConnectResponse } from "./gen/signaling/v1/signaling_pb.js";
+import type {
+  CallSnapshot,
+  ConnectRequest,
+  ConnectResponse,
+} from "./gen/signaling/v1/signaling_pb.js";
 import type { Status } from "./status.js";
 
 /** A stream has begun. */
