@@ -118,7 +118,7 @@ export class Stream {
       return;
     }
     this.audience.observe(response);
-    this.#receive(response);
+    if (!this.#isOver) this.#receive(response); // else whoever looked on has ended it
   }
 
   #receive(response: ConnectResponse): void {
