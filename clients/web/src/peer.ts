@@ -240,10 +240,11 @@ export class PeerCall {
       if ("restartIce" in connection) connection.restartIce(); // outlives a rollback
     }
     const offer = await connection.createOffer({ iceRestart });
+    this.#trickle.describe(offer.sdp ?? "");
     await connection.setLocalDescription(offer);
     if (this.#isClosed) return;
     this.call.offer(offer.sdp ?? "");
-    this.#trickle.describe(offer.sdp ?? "");
+    this.#trickle.release();
   }
 
   async #onOffer(description: Description): Promise<void> {
@@ -272,6 +273,7 @@ export class PeerCall {
     this.#answer = undefined;
     if (answer === undefined || this.#isClosed) return;
     this.#trickle.describe(answer.sdp ?? "");
+    this.#trickle.release(); // the answer was sent
     await this.#connection.setLocalDescription(answer);
   }
 
@@ -308,8 +310,6 @@ export class PeerCall {
   async #rollBack(): Promise<void> {
     this.#trickle.drop();
     await this.#connection.setLocalDescription({ type: "rollback" });
-    const { localDescription } = this.#connection;
-    if (localDescription) this.#trickle.describe(localDescription.sdp);
   }
 
   #isStranger(sdp: string): boolean {

@@ -7,6 +7,7 @@ export class Trickle {
   #ufrags = new Set<string>(); // of the description that they belong to
   #batch: RTCIceCandidateInit[] = [];
   #isComplete = true;
+  #isHeld = false;
   #stop: (() => void) | undefined;
 
   constructor(
@@ -14,13 +15,23 @@ export class Trickle {
     private readonly send: (candidates: RTCIceCandidateInit[]) => void,
   ) {}
 
-  /** A local description counts from now on; of another generation nothing is sent any more. */
+  /**
+   * A local description is about to be set: of another generation nothing is sent any more, and
+   * of its own nothing before `release`, when the description itself is on its way.
+   */
   describe(sdp: string): void {
     const ufrags = ufragsIn(sdp);
     if ([...ufrags].every((ufrag) => this.#ufrags.has(ufrag))) return;
     this.drop();
     this.#ufrags = ufrags;
     this.#isComplete = false;
+    this.#isHeld = true;
+  }
+
+  /** The description was sent: its candidates may follow. */
+  release(): void {
+    this.#isHeld = false;
+    if (this.#batch.length > 0) this.#arm();
   }
 
   /** Takes one gathered candidate; null says that there are no more. */
@@ -62,6 +73,10 @@ export class Trickle {
 
   #put(candidate: RTCIceCandidateInit): void {
     this.#batch.push(candidate);
+    if (!this.#isHeld) this.#arm();
+  }
+
+  #arm(): void {
     this.#stop ??= this.timing.later(this.timing.trickleDelay, () => {
       this.#stop = undefined;
       this.send(this.#batch.splice(0));

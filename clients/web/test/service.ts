@@ -108,3 +108,15 @@ export function next(
     source.once(name as never, (...particulars) => resolve(particulars));
   });
 }
+
+const POLL = 20; // ms
+const TIMEOUT = 20_000; // ms; for what happens at once, on a busy machine
+
+/** Waits until something is so. */
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  const deadline = performance.now() + TIMEOUT;
+  while (!isSo()) {
+    assert(performance.now() < deadline, `there was not ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL));
+  }
+}
