@@ -15,6 +15,9 @@ import {
 } from "../src/index.js";
 import { device, next, serving, until, type Service } from "./service.js";
 
+// libwebrtc that has carried media crashes when Node.js takes it down object by object
+process.once("beforeExit", () => process.exit());
+
 const POLL = 50; // ms; wrtc keeps an event to itself until the connection is next asked
 
 /** One side: its call, its connection, and what came over the data channel. */
@@ -211,17 +214,14 @@ test("a tab that is loaded again offers anew; its peer begins anew with it, and 
   assert.deepEqual([caller.errors, pair.callee.errors], [[], []]);
 });
 
-test("a channel that comes later is negotiated by itself, from the called side too", async (t) => {
+test("media that come later are negotiated by themselves, from the called side too", async (t) => {
   const pair = await talking(t);
   const { connection } = pair.callee.peer;
-  const source = new wrtc.nonstandard.RTCAudioSource();
   const heard = new Promise<string>((resolve) => {
     pair.caller.peer.on("track", ({ track }) => resolve(track.kind));
   });
 
-  const track = source.createTrack();
-  t.after(() => track.stop());
-  connection.addTrack(track);
+  connection.addTransceiver("audio");
 
   assert.equal(await heard, "audio");
 });
