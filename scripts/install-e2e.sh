@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what `make e2e` needs on Debian 12, as root: Node.js with npm, iproute2
 # for networks of the tests' own, coturn, promtool of prometheus, and the packages of
-# tests/e2e/node.
+# tests/e2e/node and clients/web.
 set -euo pipefail
-cd "$(dirname "$0")/../tests/e2e/node"
+cd "$(dirname "$0")/.."
 
 missing=()
 command -v node >/dev/null || missing+=(nodejs)
@@ -34,8 +34,13 @@ for package in "${masked[@]}"; do
 done
 
 # nothing to do while the lock file is the one that was installed
-installed=node_modules/.installed.sha256
-if ! sha256sum --check --status "$installed" 2>/dev/null; then
-    npm ci --ignore-scripts --loglevel=error
-    sha256sum package-lock.json >"$installed"
-fi
+for folder in tests/e2e/node clients/web; do
+    (
+        cd "$folder"
+        installed=node_modules/.installed.sha256
+        if ! sha256sum --check --status "$installed" 2>/dev/null; then
+            npm ci --ignore-scripts --loglevel=error
+            sha256sum package-lock.json >"$installed"
+        fi
+    )
+done
