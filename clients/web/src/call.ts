@@ -90,7 +90,9 @@ export class Call {
   #end: CallEnd | undefined;
   #isOffered: boolean;
   #isEstablished: boolean;
-  #negotiation: number; // the last exchange of offer and answer; the service counts alike
+  #negotiation: number; // the last exchange of offer and answer that the service has named
+  #offers = 0; // of this device since then, which the service counts unless it refuses them
+  #toAnswer = 1; // the peer's newest offer
   #unread: Signal[] = [];
   #reader: ((signal: Signal) => void) | undefined;
   #hold: (() => void)[] | undefined;
@@ -131,7 +133,7 @@ export class Call {
 
   /** Which exchange of offer and answer is the last: 1, 2, 3 and so on. */
   get negotiation(): number {
-    return this.#negotiation;
+    return this.#negotiation + this.#offers;
   }
 
   /** Whether its offer was sent or received. */
@@ -176,7 +178,7 @@ export class Call {
     const first = this.#isOffered ? {} : this.#firstOffer();
     this.#request({ case: "offer", value: { ...first, description: described(description) } });
     this.#isOffered = true;
-    this.#negotiation += 1;
+    this.#offers += 1;
     this.#line.changed(this);
   }
 
@@ -185,10 +187,12 @@ export class Call {
     this.#request({ case: "ringing", value: {} });
   }
 
-  /** Answers the newest offer that was read: on the first one wait for `won`. */
-  answer(description: Description): void {
-    const value = { description: described(description), negotiation: this.#negotiation };
-    this.#request({ case: "answer", value });
+  /** Answers an offer, the newest unless it is named: on the first one wait for `won`. */
+  answer(description: Description, negotiation = this.#toAnswer): void {
+    this.#request({
+      case: "answer",
+      value: { description: described(description), negotiation },
+    });
   }
 
   /** Does not take the call; the reason says whether other devices go on ringing. */
@@ -275,11 +279,13 @@ export class Call {
 
   /** Keeps count as the service does; returns false for an answer to an offer of the past. */
   #counts(signal: Signal): boolean {
-    if (signal.kind === "answer" && signal.negotiation > 0) {
-      if (signal.negotiation < this.#negotiation) return false;
+    if (signal.kind === "answer") {
+      if (signal.negotiation < this.negotiation) return false;
       this.#negotiation = signal.negotiation;
-    } else if (signal.kind === "offer") this.#negotiation = signal.negotiation;
-    else if (signal.kind === "refused" && isUncounted(signal.error)) this.#negotiation -= 1;
+      this.#offers = 0;
+    } else if (signal.kind === "offer") {
+      this.#negotiation = this.#toAnswer = signal.negotiation;
+    } else if (signal.kind === "refused" && wasOffer(signal.error)) this.#offers -= 1;
     return true;
   }
 
@@ -319,9 +325,9 @@ export const STATES: readonly (RTCPeerConnectionState | "")[] = [
   "closed",
 ];
 
-/** With GLARE the number is that of the peer's offer. */
-function isUncounted({ request, code }: RequestRefusedError): boolean {
-  return request === "offer" && code !== ErrorCode.GLARE;
+/** Also one that this tab has sent before it was loaded again. */
+function wasOffer({ request, code }: RequestRefusedError): boolean {
+  return request === "offer" || code === ErrorCode.GLARE;
 }
 
 function described(description: Description) {

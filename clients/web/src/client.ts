@@ -23,6 +23,7 @@ import type { Memory, RememberedCall } from "./memory.js";
 import type { ClientEvents, ClientState } from "./news.js";
 import type { ClientOptions } from "./options.js";
 import { thisPage, watch } from "./page.js";
+import { deferred } from "./deferred.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
 import { Stream, type End, type Target } from "./stream.js";
@@ -81,7 +82,7 @@ export class SignalingClient {
         return client.iceServers;
       },
     });
-    const { promise, resolve, reject } = settled();
+    const { promise, resolve, reject } = deferred();
     this.#ready = promise;
     this.#settle = { resolve, reject };
   }
@@ -350,15 +351,4 @@ export class SignalingClient {
     if (this.#memory === undefined) void this.close();
     else this.#drop("the page is left");
   }
-}
-
-function settled() {
-  let resolve = (): void => {};
-  let reject = (_error: ClientError): void => {};
-  const promise = new Promise<void>((fulfil, fail) => {
-    resolve = fulfil;
-    reject = fail;
-  });
-  promise.catch(() => {}); // whoever waits gets it; nobody has to
-  return { promise, resolve, reject };
 }

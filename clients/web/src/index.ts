@@ -37,7 +37,8 @@ export {
 export { StoredMemory, type Memory, type Remembered, type RememberedCall } from "./memory.js";
 export type { ClientEvents, ClientState, Connected, Disconnected } from "./news.js";
 export type { ClientOptions } from "./options.js";
-export { PeerCall, type PeerEvents, type PeerOptions } from "./peer.js";
+export { PeerCall } from "./peer.js";
+export type { PeerEvents, PeerOptions } from "./peer-options.js";
 export type { Socket, SocketConstructor } from "./socket.js";
 export { Status } from "./status.js";
 export { claimTab, type Tab } from "./tab.js";

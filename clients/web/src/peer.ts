@@ -9,36 +9,10 @@ import {
   RejectReason,
 } from "./gen/signaling/v1/signaling_pb.js";
 import type { RequestRefusedError } from "./errors.js";
+import type { PeerEvents, PeerOptions } from "./peer-options.js";
 import { fingerprintIn, ufragOf, ufragsIn } from "./sdp.js";
 import { TIMING, type Timing } from "./timing.js";
 import { Trickle } from "./trickle.js";
-
-/** What an app may set for a peer connection. */
-export interface PeerOptions {
-  /** What the peer shall see and hear. */
-  readonly stream?: MediaStream;
-  /** Besides the servers of the service; servers given here count where it has none. */
-  readonly configuration?: RTCConfiguration;
-  /** In the place of `new RTCPeerConnection`. */
-  readonly createConnection?: (configuration: RTCConfiguration) => RTCPeerConnection;
-  readonly timing?: Partial<Timing>;
-}
-
-/** What a `PeerCall` tells the app. */
-export interface PeerEvents {
-  /** A peer connection that is about to negotiate, the first or one that takes its place. */
-  connection: [connection: RTCPeerConnection];
-  /** Media of the peer. */
-  track: [event: RTCTrackEvent];
-  /** RTCPeerConnection.connectionState. */
-  state: [state: RTCPeerConnectionState];
-  /** ICE is restarted: the path was lost, or the app wants it. */
-  restart: [];
-  /** A step went wrong; the call goes on if it can. */
-  error: [error: unknown];
-  /** The call is over, and the connection is closed. */
-  closed: [];
-}
 
 const REPORTED: readonly RTCPeerConnectionState[] = [
   "connecting",
@@ -204,7 +178,7 @@ export class PeerCall {
   async #act(signal: Exclude<Signal, { kind: "ended" }>): Promise<void> {
     switch (signal.kind) {
       case "offer":
-        return this.#onOffer(signal.description);
+        return this.#onOffer(signal.description, signal.negotiation);
       case "answer":
         return this.#onAnswer(signal.description);
       case "candidates":
@@ -221,7 +195,7 @@ export class PeerCall {
   async #first(): Promise<void> {
     if (this.#isClosed) return;
     if (this.call.role === CallRole.CALLER || this.call.isEstablished) await this.#offer(false);
-    else await this.#accept(plain(this.call.description ?? ""));
+    else await this.#accept(plain(this.call.description ?? ""), 1);
   }
 
   /** The browser wants an exchange: a track has come or gone, or was asked to. */
@@ -247,21 +221,21 @@ export class PeerCall {
     this.#trickle.release();
   }
 
-  async #onOffer(description: Description): Promise<void> {
+  async #onOffer(description: Description, negotiation: number): Promise<void> {
     const sdp = plain(description);
     if (this.#isStranger(sdp)) this.#renew();
     else if (this.#connection.signalingState === "have-local-offer") await this.#rollBack();
     this.#connection.setConfiguration(this.#configuration());
-    await this.#accept(sdp);
+    await this.#accept(sdp, negotiation);
     await this.#applyAnswer(); // inside a call nobody else can answer
   }
 
   /** Makes an answer, and sends it. */
-  async #accept(sdp: string): Promise<void> {
+  async #accept(sdp: string, negotiation: number): Promise<void> {
     const connection = this.#connection;
     await this.#setRemote({ type: "offer", sdp });
     this.#answer = await connection.createAnswer();
-    if (!this.#isClosed) this.call.answer(this.#answer.sdp ?? "");
+    if (!this.#isClosed) this.call.answer(this.#answer.sdp ?? "", negotiation);
   }
 
   async #onWon(): Promise<void> {

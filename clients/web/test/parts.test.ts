@@ -5,7 +5,15 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 
 import { expiry } from "../src/credentials.js";
-import { WelcomeSchema } from "../src/gen/signaling/v1/signaling_pb.js";
+import { Call, type CallBeginning } from "../src/call.js";
+import { RequestRefusedError } from "../src/errors.js";
+import {
+  CallRole,
+  ErrorCode,
+  RequestErrorSchema,
+  WelcomeSchema,
+  type ConnectRequest,
+} from "../src/gen/signaling/v1/signaling_pb.js";
 import { fingerprintIn, ufragOf, ufragsIn } from "../src/sdp.js";
 import { Session } from "../src/session.js";
 import { claimTab } from "../src/tab.js";
@@ -53,6 +61,31 @@ test("candidates travel together, after their description, and end-of-candidates
   clock.pass(30);
 
   assert.deepEqual(sent, [[line(1, "one").candidate, line(2, "one").candidate, ""]]);
+});
+
+test("an offer that was refused because the peer's is open does not count", () => {
+  const beginning = { callId: "call", role: CallRole.CALLEE, isEstablished: true, negotiation: 3 };
+  const sent: ConnectRequest[] = [];
+  const line = { send: (each: ConnectRequest) => sent.push(each), changed() {}, iceServers: [] };
+  const call = new Call(beginning as CallBeginning, line);
+  const read: string[] = [];
+  call.read(({ kind }) => read.push(kind));
+  const glare = create(RequestErrorSchema, { code: ErrorCode.GLARE });
+
+  call.signal({ kind: "offer", description: SDP, negotiation: 4 });
+  call.offer(SDP); // it crosses the peer's
+  call.answer(SDP, 4);
+  call.signal({ kind: "refused", error: new RequestRefusedError("offer", glare) });
+  call.offer(SDP);
+  assert.equal(call.negotiation, 5);
+  call.signal({ kind: "answer", description: SDP, negotiation: 4 }); // of the past
+  call.signal({ kind: "answer", description: SDP, negotiation: 5 });
+
+  assert.deepEqual(read, ["offer", "refused", "answer"]);
+  assert.deepEqual(
+    sent.map(({ payload }) => payload.case),
+    ["offer", "answer", "offer"],
+  );
 });
 
 test("a token says itself when it expires, unless somebody else does", () => {
