@@ -47,8 +47,7 @@ export class SignalingClient {
   readonly #emitter = new Emitter<ClientEvents>();
   readonly #session: Session;
   readonly #switchboard: Switchboard;
-  readonly #ready: Promise<void>;
-  #settle: { resolve: () => void; reject: (error: ClientError) => void };
+  readonly #ready = deferred(); // the first welcome
   #remembered: readonly RememberedCall[] = []; // of the tab before it was loaded again
   #state: ClientState = "new";
   #stream: Stream | undefined;
@@ -82,9 +81,6 @@ export class SignalingClient {
         return client.iceServers;
       },
     });
-    const { promise, resolve, reject } = deferred();
-    this.#ready = promise;
-    this.#settle = { resolve, reject };
   }
 
   /** How it stands. */
@@ -122,7 +118,7 @@ export class SignalingClient {
       if (page) this.#stopWatching = watch(page, this.#pageListener());
       this.#open();
     }
-    return this.#ready;
+    return this.#ready.promise;
   }
 
   /**
@@ -259,7 +255,7 @@ export class SignalingClient {
     this.#remembered = [];
     this.#become("connected");
     this.#emitter.emit("connected", { resumed: welcome.resumed, calls: welcome.calls });
-    this.#settle.resolve();
+    this.#ready.resolve();
     this.#switchboard.announceBacklog();
     this.#remember();
     return true;
@@ -310,7 +306,7 @@ export class SignalingClient {
     this.#renewal?.end();
     this.#memory?.clear();
     this.#become("closed");
-    this.#settle.reject(error ?? new ClosedError("the client has stopped"));
+    this.#ready.reject(error ?? new ClosedError("the client has stopped"));
     this.#switchboard.lose("closed");
     this.#emitter.emit("closed", error);
   }
