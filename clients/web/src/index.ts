@@ -27,6 +27,8 @@ export {
   EndReason,
   ErrorCode,
   OfflinePolicy,
+  PeerConnectionState,
+  ProgressKind,
   ReconnectRole,
   RejectReason,
   Routing,
