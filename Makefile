@@ -7,9 +7,10 @@ READY := $(VENV)/.ready
 DEVICES ?= 5000
 MINUTES ?= 5
 BACKEND ?= memory
+PORT ?= 8080
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long fuzz demo demo-failing check audit format proto e2e bench storm soak wheel clean
+.PHONY: help run web test test-long fuzz demo demo-failing check audit format proto e2e bench storm soak wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[36mmake %-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +28,10 @@ $(READY): $(RUNS)
 
 run: $(RUNS) ## Start the service on 127.0.0.1:50051
 	$(BIN)/signaling-service serve
+
+web: $(RUNS) ## Try calls in a browser, on 127.0.0.1:8080 (PORT=8080; needs Node.js)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[websocket]'
+	@$(BIN)/python -m examples.web_page --port $(PORT)
 
 # three at a time on two cores: most of them wait for something
 test: $(READY) ## Run the tests (a few minutes)
@@ -67,8 +72,9 @@ format: $(READY) ## Format code and protos
 proto: $(READY) ## Generate the stubs from protos/
 	VENV=$(VENV) scripts/proto.sh
 
-e2e: $(READY) ## Test with libwebrtc, coturn, buf curl and promtool (installs Debian packages)
+e2e: $(READY) ## Test with Chromium, libwebrtc, coturn, buf curl and promtool (installs Debian packages)
 	scripts/install-e2e.sh
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[e2e]'
 	$(BIN)/python -m pytest tests/e2e --timeout=600
 
 bench: $(READY) ## Measure, side by side with a bare relay (some minutes)
