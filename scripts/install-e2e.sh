@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make e2e` needs on Debian 12, as root: Node.js with npm, iproute2
 # for networks of the tests' own, coturn, promtool of prometheus, and the packages of
-# tests/e2e/node and clients/web.
+# tests/e2e/node, clients/web and examples/web; Chromium with a font.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,6 +10,7 @@ command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v ip >/dev/null || missing+=(iproute2)
 command -v turnserver >/dev/null || missing+=(coturn)
+command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v promtool >/dev/null || missing+=(prometheus)
 
 # the tests start a coturn of their own, and no Prometheus; the packages would start both for
@@ -34,7 +35,7 @@ for package in "${masked[@]}"; do
 done
 
 # nothing to do while the lock file is the one that was installed
-for folder in tests/e2e/node clients/web; do
+for folder in tests/e2e/node clients/web examples/web; do
     (
         cd "$folder"
         installed=node_modules/.installed.sha256
