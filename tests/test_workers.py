@@ -15,7 +15,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.config import SettingError, Settings
 from signaling_service.workers.port import reserved
-from tests.devices import Device
+from tests.devices import Device, User
 from tests.shared import shared_cell
 from tests.transport.node import Node, people, running, start
 from tests.valkey import Valkey
@@ -101,6 +101,21 @@ async def test_call_between_workers(two: tuple[str, ...]) -> None:
         assert await bob.phone.hears_candidates(2) == [1, 2]
         await bob.phone.hangs_up(call)
         await alice.phone.hears_end(pb.END_REASON_HANGUP)
+
+
+async def test_browsers_share_a_port(two: tuple[str, ...]) -> None:
+    """Each worker gets some of the WebSocket clients."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    async with running(*two, "--websocket-listen", address) as node:
+        crowd = [User(f"user-{number}", f"ws://{address}/") for number in range(24)]
+        for each in crowd:
+            await each.phone.connects()
+        await node.logs("session_opened", times=len(crowd))
+        lines = [line for line in node.log if line["event"] == "session_opened"]
+        assert {line["worker"] for line in lines} == {0, 1}
+        for each in crowd:
+            await each.close()
 
 
 async def test_killed_worker(two: tuple[str, ...]) -> None:
