@@ -71,7 +71,10 @@ def is_welcome(origin: str, allowed: Sequence[str]) -> bool:
     """Whether a page of this origin may connect; none are allowed: those of this machine."""
     if allowed:
         return origin in allowed
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and is_loopback(parts.hostname or "")
 
 

@@ -20,7 +20,7 @@ from signaling_service.config import SettingError, Settings
 from signaling_service.limits import LimitSettings
 from signaling_service.transport import errors, websocket_line
 from signaling_service.transport.websocket_codes import close_code
-from signaling_service.transport.websocket_visitor import metadata_of
+from signaling_service.transport.websocket_visitor import is_welcome, metadata_of
 from tests.clock import ManualClock
 from tests.devices import PATIENCE, User, answered_call
 from tests.shared import TWO_NODES
@@ -126,7 +126,9 @@ async def test_headers_count_first(url: str) -> None:
         assert (await end(socket))[0] is StatusCode.UNAUTHENTICATED
 
 
-@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1.evil.com"])
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://127.0.0.1.evil.com", "http://[", "", "//"]
+)
 async def test_page_of_somebody_else(url: str, origin: str) -> None:
     """Without a list pages on loopback alone may connect."""
     with pytest.raises(InvalidStatus) as refused:
@@ -309,6 +311,14 @@ def test_documented_close_codes() -> None:
     assert told == {str(close_code(StatusCode[name])): name for name in told.values()}
     silent = {StatusCode.CANCELLED, StatusCode.UNIMPLEMENTED}  # never on a WebSocket
     assert {each.code.name for each in ends if each.code not in silent} <= set(told.values())
+
+
+@given(st.text(max_size=60))
+def test_any_origin(origin: str) -> None:
+    """It is one of this machine, or it is not welcome."""
+    assert not is_welcome(origin, []) or any(
+        each in origin.lower() for each in ("localhost", "127.", "::1", "0:1")
+    )
 
 
 @given(st.lists(st.text(max_size=40), max_size=6))
