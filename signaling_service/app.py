@@ -21,6 +21,7 @@ from signaling_service.metrics.node import Metrics
 from signaling_service.parts import (
     authenticator_of,
     backend_of,
+    bounded,
     call_policy_of,
     doors_of,
     edge_of,
@@ -92,7 +93,7 @@ class App:
                 SignalingServicer(service, reception, door),
                 CallServicer(self._registry, archive, self._watchers, door),
             ),
-            settings.limits,
+            bounded(settings),
             reflect=settings.reflects,
             share_port=settings.workers > 1,
         )

@@ -21,6 +21,7 @@ from signaling_service.config import SettingError, Settings
 from signaling_service.core.rules import Rules
 from signaling_service.ice import IceProvider
 from signaling_service.ice_endpoint import IceEndpoint
+from signaling_service.limits import LimitSettings
 from signaling_service.metrics.node import Metrics
 from signaling_service.policy.base import CallPolicy
 from signaling_service.policy.choosing import choose
@@ -115,8 +116,14 @@ def edge_of(
         text = f"needs the extra websocket, which is not installed: {WEBSOCKET_EXTRA}"
         raise SettingError("websocket_listen", text) from error
     bounds = bounds_of(settings.limits, settings.websocket_origin)
-    connections = min(settings.limits.connections, descriptors_left())
-    return Edge(service, reception, door, bounds, connections)
+    return Edge(service, reception, door, bounds, bounded(settings).connections)
+
+
+def bounded(settings: Settings) -> LimitSettings:
+    """The limits, with no more connections of a transport than leave the other its half."""
+    doors = 1 if settings.websocket_listen is None else 2
+    connections = min(settings.limits.connections, max(descriptors_left() // doors, 1))
+    return settings.limits.model_copy(update={"connections": connections})
 
 
 def websocket_tls_of(settings: Settings) -> ssl.SSLContext | None:

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from signaling_service import parts
 from signaling_service.app import App
 from signaling_service.config import SettingError, Settings
 from signaling_service.limits import LimitSettings
@@ -299,6 +300,14 @@ async def test_more_clients_than_may_come(clock: ManualClock) -> None:
             await welcome(socket)
             assert await answer(url, b"GET / HTTP/1.1\r\n\r\n") == b""
         assert (await answer(url, b"GET / HTTP/1.1\r\n\r\n")).startswith(b"HTTP/1.1 426 ")
+
+
+def test_descriptors_are_for_both_transports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither takes the other's half."""
+    monkeypatch.setattr(parts, "descriptors_left", lambda: 960)
+
+    assert parts.bounded(Settings()).connections == 960
+    assert parts.bounded(Settings(websocket_listen="127.0.0.1:0")).connections == 480
 
 
 def test_documented_close_codes() -> None:
