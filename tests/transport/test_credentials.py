@@ -15,7 +15,7 @@ from signaling_service.config import Settings
 from signaling_service.transport.credentials import EXPIRY_GRACE
 from tests.clock import ManualClock
 from tests.devices import Device, User, answered_call, channel_to
-from tests.shared import on_one_node_and_two
+from tests.shared import over_both
 from tests.tokens import AUDIENCE, ISSUER, Issuer
 from tests.transport.settings import settings
 
@@ -55,7 +55,7 @@ async def refused(device: Device) -> tuple[StatusCode, str]:
     return await device.is_ended()
 
 
-@on_one_node_and_two
+@over_both
 async def test_call(alice: User, bob: User) -> None:
     """Two people who have tokens call each other, as whom the tokens name them."""
     await alice.phone.connects()
@@ -206,7 +206,7 @@ async def test_rotation(alice: User, bob: User, issuer: Issuer, tmp_path: Path) 
     await bob.phone.hears("app_message")
 
 
-@on_one_node_and_two
+@over_both
 async def test_forged_tokens_wait(
     alice: User, bob: User, issuer: Issuer, clock: ManualClock
 ) -> None:
