@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what `make e2e` needs on Debian 12, as root: Node.js with npm, iproute2
 # for networks of the tests' own, coturn, promtool of prometheus, and the packages of
-# tests/e2e/node, clients/web and examples/web; Chromium with a font.
+# tests/e2e/node, clients/web, examples/web and examples/node; Chromium with a font.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -35,7 +35,7 @@ for package in "${masked[@]}"; do
 done
 
 # nothing to do while the lock file is the one that was installed
-for folder in tests/e2e/node clients/web examples/web; do
+for folder in tests/e2e/node clients/web examples/web examples/node; do
     (
         cd "$folder"
         installed=node_modules/.installed.sha256

@@ -76,9 +76,9 @@ def serving(
 
 
 @contextmanager
-def forwarding(service: Service, host: str) -> Iterator[str]:
+def forwarding(service: Service, host: str, port: int = FORWARD_PORT) -> Iterator[str]:
     """Let others than the service's own network reach it; yields the address to connect to."""
-    address = f"{host}:{FORWARD_PORT}"
+    address = f"{host}:{port}"
     process = subprocess.Popen(
         service.network.command(sys.executable, FORWARDER, address, service.address),
         stdout=subprocess.PIPE,

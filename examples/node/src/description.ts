@@ -11,7 +11,13 @@ export interface Description {
 /** One of a new ICE generation. */
 export function describe(): Description {
   const usernameFragment = randomBytes(4).toString("hex");
-  const lines = ["v=0", "o=- 1 1 IN IP4 0.0.0.0", "s=-", "t=0 0", `a=ice-ufrag:${usernameFragment}`];
+  const lines = [
+    "v=0",
+    "o=- 1 1 IN IP4 0.0.0.0",
+    "s=-",
+    "t=0 0",
+    `a=ice-ufrag:${usernameFragment}`,
+  ];
   const at = { sdpMid: "0", sdpMLineIndex: 0, usernameFragment };
   return {
     sdp: `${lines.join("\r\n")}\r\n`,
