@@ -76,9 +76,16 @@ def serving(
 
 
 @contextmanager
-def forwarding(service: Service, host: str, port: int = FORWARD_PORT) -> Iterator[str]:
+def forwarding(service: Service, host: str) -> Iterator[str]:
     """Let others than the service's own network reach it; yields the address to connect to."""
-    address = f"{host}:{port}"
+    address = f"{host}:{FORWARD_PORT}"
+    with forwarder(service, address):
+        yield address
+
+
+@contextmanager
+def forwarder(service: Service, address: str) -> Iterator[subprocess.Popen[str]]:
+    """What forwards to the service while the block runs; its end cuts all connections."""
     process = subprocess.Popen(
         service.network.command(sys.executable, FORWARDER, address, service.address),
         stdout=subprocess.PIPE,
@@ -87,7 +94,7 @@ def forwarding(service: Service, host: str, port: int = FORWARD_PORT) -> Iterato
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "forwarding\n", "it does not forward"
-        yield address
+        yield process
     finally:
         process.kill()
         process.communicate()  # waits, and closes the pipe

@@ -1,6 +1,7 @@
 """The client for Node.js: its build, and its calls at a real service."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from .example_device import EVENT_TIMEOUT, Device, device
 from .network import Network
-from .service_process import Service, client_environment, forwarding, serving
+from .service_process import Service, client_environment, forwarder, serving
 from .terminal import terminal
 
 CLIENT: Final = Path(__file__).parents[2] / "examples" / "node"
@@ -85,7 +86,7 @@ def start_call(alice: Device, bob: Device) -> None:
 def talk_and_hang_up(alice: Device, bob: Device) -> None:
     """Say something both ways; Alice hangs up, and both leave."""
     alice.say("hello")
-    bob.wait_for("app_message", text="hello")
+    assert bob.wait_for("app_message")["text"] == "hello"
     bob.say("hello, Alice")
     alice.wait_for("app_message", text="hello, Alice")
     alice.hang_up()
@@ -155,25 +156,28 @@ def test_a_terminal_calls_node(service: Service) -> None:
 
 
 def test_a_call_goes_on_after_a_cut(service: Service) -> None:
-    """What both say while the connection is cut arrives when it is back, in order."""
-    port = _free_port()
+    """What both say while nothing gets through arrives once, in order, when that is over."""
+    address = f"127.0.0.1:{_free_port()}"
     with ExitStack() as stack:
         bob = stack.enter_context(node(service.address, "listen", "--as", "bob/phone"))
         bob.wait_for("connected")
-        with forwarding(service, "127.0.0.1", port) as address:
+        with forwarder(service, address) as path:
             calling = node(address, "call", "bob", "--as", "alice/laptop")
             alice = stack.enter_context(calling)
             start_call(alice, bob)
+            path.send_signal(signal.SIGSTOP)
+            alice.say("written, and lost on the way")
+            alice.wait_for("said")
         alice.wait_for("disconnected")
         bob.wait_for("progress", kind="PROGRESS_KIND_AWAY")
-        alice.say("one")
-        alice.say("two")
+        alice.say("not written")
         bob.say("still there?")
 
-        with forwarding(service, "127.0.0.1", port):
+        with forwarder(service, address):
             assert alice.wait_for("connected")["resumed"]
             alice.wait_for("app_message", text="still there?")
-            assert [bob.wait_for("app_message")["text"] for _ in range(2)] == ["one", "two"]
+            said = [bob.wait_for("app_message")["text"] for _ in range(2)]
+            assert said == ["written, and lost on the way", "not written"]
             talk_and_hang_up(alice, bob)
 
 

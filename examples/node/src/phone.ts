@@ -59,6 +59,7 @@ export class Phone {
     for (const callId of this.#calls.keys()) {
       const value = { contentType: TEXT, body: Buffer.from(text) };
       this.#line.send(callId, { $case: "appMessage", value });
+      this.#line.tell("said", { call: callId, text });
     }
   }
 
