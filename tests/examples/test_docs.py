@@ -30,6 +30,7 @@ DOCUMENTS = (
     "docs/clients.md",
     "docs/services.md",
     "docs/events.md",
+    *(f"docs/clients/{language}.md" for language in ("swift", "kotlin", "csharp", "dart")),
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INCLUDED = re.compile(
