@@ -3,7 +3,7 @@ import 'dart:math';
 
 import 'package:grpc/grpc.dart';
 
-import 'gen/signaling/v1/signaling.pbgrpc.dart';
+import 'gen/dart/signaling/v1/signaling.pbgrpc.dart';
 
 const _stayAway = [
   StatusCode.aborted,
