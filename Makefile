@@ -72,7 +72,7 @@ format: $(READY) ## Format code and protos
 proto: $(READY) ## Generate the stubs from protos/
 	VENV=$(VENV) scripts/proto.sh
 
-e2e: $(READY) ## Test with Chromium, libwebrtc, coturn, buf curl and promtool (installs Debian packages)
+e2e: $(READY) ## Test with Chromium, libwebrtc, coturn, Node.js, C++, buf curl and promtool (installs Debian packages)
 	scripts/install-e2e.sh
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[e2e]'
 	$(BIN)/python -m pytest tests/e2e --timeout=600

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what `make e2e` needs on Debian 12, as root: Node.js with npm, iproute2
-# for networks of the tests' own, coturn, promtool of prometheus, and the packages of
-# tests/e2e/node, clients/web, examples/web and examples/node; Chromium with a font.
+# for networks of the tests' own, coturn, promtool of prometheus, a C++ compiler with gRPC's
+# stubs and libraries for examples/cpp, and the packages of tests/e2e/node, clients/web,
+# examples/web and examples/node; Chromium with a font.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,11 @@ command -v ip >/dev/null || missing+=(iproute2)
 command -v turnserver >/dev/null || missing+=(coturn)
 command -v chromium >/dev/null || missing+=(chromium fonts-dejavu-core)
 command -v promtool >/dev/null || missing+=(prometheus)
+command -v g++ >/dev/null || missing+=(g++)
+command -v protoc >/dev/null || missing+=(protobuf-compiler)
+command -v grpc_cpp_plugin >/dev/null || missing+=(protobuf-compiler-grpc)
+[[ -e /usr/include/grpcpp/grpcpp.h ]] || missing+=(libgrpc++-dev)
+[[ -e /usr/include/google/protobuf/message.h ]] || missing+=(libprotobuf-dev)
 
 # the tests start a coturn of their own, and no Prometheus; the packages would start both for
 # the machine

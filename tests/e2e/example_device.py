@@ -21,6 +21,7 @@ class Device:
     """One program, from its start to its exit code."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.events: list[Event] = []  # all that it has printed
         self._process = process
         self._events: SimpleQueue[Event] = SimpleQueue()
         assert process.stdout is not None
@@ -55,8 +56,15 @@ class Device:
         self._process.stdin.close()
 
     def exit_code(self) -> int:
-        """How it has ended by itself."""
-        return self._process.wait(EXIT_TIMEOUT)
+        """How it has ended by itself; nothing is printed any more."""
+        code = self._process.wait(EXIT_TIMEOUT)
+        self._reader.join()
+        return code
+
+    def leave(self) -> None:
+        """Hang up, and let it end politely."""
+        self.hang_up()
+        assert self.exit_code() == 0, self.events
 
     def close(self) -> None:
         """Close the window."""
@@ -67,7 +75,8 @@ class Device:
 
     def _read(self, screen: IO[str]) -> None:
         for line in screen:
-            self._events.put(json.loads(line))
+            self.events.append(json.loads(line))
+            self._events.put(self.events[-1])
 
 
 @contextmanager

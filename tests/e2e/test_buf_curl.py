@@ -7,6 +7,8 @@ CALL = "my-first-call"
 SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
 PHONE = {"userId": "alice", "deviceId": "phone"}
 LAPTOP = {"userId": "bob", "deviceId": "laptop"}
+CONNECTED = {"state": "PEER_CONNECTION_STATE_CONNECTED"}
+HELLO = {"contentType": "text/plain", "body": "aGVsbG8="}
 HOST = {"candidate": "candidate:1 1 udp 1 10.0.0.1 9 typ host", "sdpMid": "0"}
 
 
@@ -37,8 +39,13 @@ def test_two_terminals_call_each_other(service: Service) -> None:
         answered = alice.wait_for("answer")
         assert (answered["sender"], answered["answer"]["sdp"]) == (LAPTOP, SDP)
 
-        bob.type(callId=CALL, candidates={"candidates": [HOST]})
-        assert alice.wait_for("candidates")["candidates"] == {"candidates": [HOST]}
+        for one, other in ((alice, bob), (bob, alice)):
+            one.type(callId=CALL, candidates={"candidates": [HOST]})
+            assert other.wait_for("candidates")["candidates"] == {"candidates": [HOST]}
+            one.type(callId=CALL, connectionState=CONNECTED)
+            assert other.wait_for("connectionState")["connectionState"] == CONNECTED
+            one.type(callId=CALL, appMessage=HELLO)
+            assert other.wait_for("appMessage")["appMessage"] == HELLO
 
         alice.type(callId=CALL, hangup={})
         for one in (alice, bob):
