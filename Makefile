@@ -7,6 +7,7 @@ READY := $(VENV)/.ready
 DEVICES ?= 5000
 MINUTES ?= 5
 BACKEND ?= memory
+HOST ?= 127.0.0.1
 PORT ?= 8080
 
 .DEFAULT_GOAL := help
@@ -29,9 +30,9 @@ $(READY): $(RUNS)
 run: $(RUNS) ## Start the service on 127.0.0.1:50051
 	$(BIN)/signaling-service serve
 
-web: $(RUNS) ## Try calls in a browser, on 127.0.0.1:8080 (PORT=8080; needs Node.js)
+web: $(RUNS) ## Try calls in a browser, on 127.0.0.1:8080 (HOST=… PORT=…; needs Node.js)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[websocket]'
-	@$(BIN)/python -m examples.web_page --port $(PORT)
+	@$(BIN)/python -m examples.web_page --host $(HOST) --port $(PORT)
 
 # three at a time on two cores: most of them wait for something
 test: $(READY) ## Run the tests (a few minutes)

@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ from examples.web_build import SOURCE
 
 from .browser import PHONE, Browser, Person, browsing
 from .conftest import FIGURES
-from .network import Network, isolated
+from .network import PEER_ADDRESS, Network, isolated
 from .service_process import Service, client_environment, serving
 
 ARTIFACTS: Final = Path(__file__).parents[2] / "artifacts" / "chromium"
@@ -47,15 +49,24 @@ def browser(
 ) -> Iterator[Browser]:
     """Chromium, and the page as `make web` serves it."""
     edge = next(e["websocket_address"] for e in web_service.log if e.get("event") == "serving")
-    page = (sys.executable, "-m", "examples.web_page", "--port", "0", "--edge", edge)
+    pytestconfig.stash.setdefault(FIGURES, []).append(f"screenshots: {ARTIFACTS}")
+    directory = tmp_path_factory.mktemp("chromium")
+    with (
+        the_page(network, "--port", "0", "--edge", edge) as url,
+        browsing(network, url, ARTIFACTS, directory) as browser,
+    ):
+        yield browser
+
+
+@contextmanager
+def the_page(network: Network, *options: str) -> Iterator[str]:
+    """The page as `make web` serves it; the URL that a person is told."""
+    page = (sys.executable, "-m", "examples.web_page", *options)
     process = subprocess.Popen(
         network.command(*page), env=client_environment(), stdout=subprocess.PIPE, text=True
     )
-    pytestconfig.stash.setdefault(FIGURES, []).append(f"screenshots: {ARTIFACTS}")
     try:
-        url = shown_url(process)
-        with browsing(network, url, ARTIFACTS, tmp_path_factory.mktemp("chromium")) as browser:
-            yield browser
+        yield shown_url(process)
     finally:
         process.terminate()
         process.communicate()
@@ -65,7 +76,7 @@ def shown_url(process: subprocess.Popen[str]) -> str:
     """What `make web` tells a person to open."""
     assert process.stdout is not None
     for line in process.stdout:
-        found = [word for word in line.split() if word.startswith("http://")]
+        found = [word for word in line.split() if word.startswith(("http://", "https://"))]
         if found:
             return found[0]
     raise AssertionError("the page is not served")
@@ -263,6 +274,22 @@ def test_without_a_camera_a_drawing_is_seen(browser: Browser, alice: Person) -> 
     with browser.person("erik", is_drawn=True) as erik:
         talk(erik, alice)
         alice.keeps("drawn-1280")
+
+
+def test_other_machines_come_in_by_https(network: Network, browser: Browser) -> None:
+    """Elsewhere than on loopback the page has TLS, its tabs have tokens, and they can talk."""
+    address = PEER_ADDRESS.partition("/")[0]
+    with the_page(network, "--host", address, "--port", "8443") as url:
+        assert url == f"https://{address}:8443/"
+        elsewhere = replace(browser, url=url)
+        with (
+            elsewhere.person("fred", ignore_https_errors=True) as fred,
+            elsewhere.person("gina", ignore_https_errors=True) as gina,
+        ):
+            talk(fred, gina)
+            gina.reloads()
+            gina.sees("You are talking to fred")
+            see_each_other(fred, gina)
 
 
 def test_the_page_keeps_to_its_types() -> None:

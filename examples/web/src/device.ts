@@ -28,6 +28,12 @@ export interface Identity {
   readonly memory: Memory;
 }
 
+/** Where it is, and whether it takes names at their word. */
+export interface Service {
+  readonly url: string;
+  readonly takesTokens?: boolean;
+}
+
 export class Device {
   readonly #client: SignalingClient;
   readonly #outage = new Outage();
@@ -37,7 +43,7 @@ export class Device {
   #talk: Talk | undefined;
 
   constructor(
-    url: string,
+    { url, takesTokens }: Service,
     private readonly identity: Identity,
     private readonly ladder: Ladder,
     stage: Stage,
@@ -49,7 +55,7 @@ export class Device {
       agent: "demo page",
       credentials: async () => {
         await this.#outage.over;
-        return { userId, deviceId };
+        return takesTokens ? tokenFor(userId, deviceId) : { userId, deviceId };
       },
     });
     this.#room = {
@@ -193,4 +199,10 @@ function connection(text: string, tone: "good" | "quiet" | "bad"): void {
 
 function closing(error: ClientError | undefined): string {
   return error === undefined ? "Signed out" : `Turned away: ${error.message}`;
+}
+
+/** A token from whoever serves this page; an app asks its own backend. */
+async function tokenFor(user: string, device: string): Promise<{ token: string }> {
+  const response = await fetch(`token.json?${new URLSearchParams({ user, device })}`);
+  return (await response.json()) as { token: string };
 }

@@ -1,7 +1,7 @@
 /** The page: somebody signs in, and this tab becomes a device of theirs. */
 import { claimTab } from "signaling-client";
 
-import { Device } from "./device.js";
+import { Device, type Service } from "./device.js";
 import { elements } from "./elements.js";
 import { Ladder } from "./ladder.js";
 import { deviceName } from "./naming.js";
@@ -38,7 +38,7 @@ async function signIn(person: Person): Promise<void> {
   const tab = await claimTab();
   const { userId, isDrawn } = person;
   const { deviceId, memory } = tab;
-  device = new Device(await serviceUrl(), { userId, isDrawn, deviceId, memory }, ladder, stage);
+  device = new Device(await service(), { userId, isDrawn, deviceId, memory }, ladder, stage);
   enter(userId, deviceId);
   try {
     sessionStorage.setItem(REMEMBERED, JSON.stringify(person));
@@ -82,8 +82,7 @@ function userIdOf(name: string): string {
 }
 
 /** Where the service is, says whoever serves this page. */
-async function serviceUrl(): Promise<string> {
+async function service(): Promise<Service> {
   const response = await fetch("service.json");
-  const { url } = (await response.json()) as { url: string };
-  return url;
+  return (await response.json()) as Service;
 }
