@@ -62,22 +62,23 @@ void Client::close() {
 grpc::Status Client::run() {
   Metadata rejected;  // the identity that was turned away last
   grpc::Status rejection;
+  int failures = 0;  // since the last welcome
   while (!is_closed()) {
     const Metadata identity = options_.identity();
     if (identity == rejected) return rejection;
     const grpc::Status status = connect(identity);
-    const bool was_welcomed = failures_ == 0;
     if (is_final(status)) return status;
     if (status.error_code() == grpc::UNAUTHENTICATED) {
-      if (!rejected.empty() && !was_welcomed) return status;  // nor does a new token help
+      if (!rejected.empty() && !was_welcomed_) return status;  // nor does a new token help
       rejected = identity;
       rejection = status;
-    } else if (was_welcomed) {
+    } else if (was_welcomed_) {
       rejected.clear();
     }
     if (is_closed()) break;
     options_.on_disconnected(status);
-    back_off();
+    failures = was_welcomed_ ? 1 : failures + 1;
+    back_off(failures - 1);
   }
   return grpc::Status::OK;
 }
@@ -105,12 +106,11 @@ grpc::Status Client::connect(const Metadata& identity) {
 void Client::open(grpc::ClientContext* context) {
   const std::lock_guard lock(mutex_);
   context_ = context;
-  is_open_ = false;
+  was_welcomed_ = is_open_ = false;
   is_leaving_ = is_closed_;
   if (is_closed_) context->TryCancel();
   welcome_by_ = Clock::now() + kWelcomeTimeout;
   ack_by_ = leave_at_ = std::nullopt;
-  ++failures_;
 }
 
 void Client::end() {
@@ -121,11 +121,11 @@ void Client::end() {
 }
 
 // Full jitter: without it everybody would come back in the same instant.
-void Client::back_off() {
+void Client::back_off(int doublings) {
   std::unique_lock lock(mutex_);
   if (is_leaving_) return;  // a drain had its wait already
-  const int doublings = std::min(failures_, 6);
-  const auto most = std::min<std::chrono::milliseconds>(kMaxBackoff, kMinBackoff * (1 << doublings));
+  const int factor = 1 << std::min(doublings, 6);
+  const auto most = std::min<std::chrono::milliseconds>(kMaxBackoff, kMinBackoff * factor);
   std::uniform_int_distribution<std::int64_t> draw(0, most.count());
   changed_.wait_for(lock, std::chrono::milliseconds(draw(random_)), [&] { return is_closed_; });
 }
@@ -168,7 +168,7 @@ bool Client::accept(const ConnectResponse& response) {
 bool Client::begin(const ConnectResponse& response) {
   const auto& welcome = response.welcome();
   welcome_by_.reset();
-  failures_ = 0;
+  was_welcomed_ = true;
   if (welcome.resumed() && outbox_.has_lost(response.ack())) {
     session_id_.clear();  // it has forgotten what it had acknowledged
     start_anew();

@@ -60,7 +60,7 @@ class Client {
   grpc::Status connect(const Metadata& identity);
   void open(grpc::ClientContext* context);
   void end();
-  void back_off();
+  void back_off(int doublings);
   bool is_closed();
 
   bool receive(const ConnectResponse& response);
@@ -83,12 +83,12 @@ class Client {
   std::string session_id_;       // empty: this process remembers nothing
   std::uint32_t processed_ = 0;  // the highest response seq that the app is done with
   std::uint32_t acked_ = 0;      // the highest one acknowledged
-  int failures_ = 0;             // since the last welcome
   bool is_closed_ = false;
 
   // of this stream
   grpc::ClientContext* context_ = nullptr;
-  bool is_open_ = false;  // the welcome was there: requests may be written
+  bool was_welcomed_ = false;
+  bool is_open_ = false;  // it was welcomed and has not ended: requests may be written
   bool is_leaving_ = false;
   Time welcome_by_;
   Time ack_by_;

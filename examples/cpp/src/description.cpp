@@ -26,7 +26,8 @@ void add_candidate(Description& description, const std::string& line, const std:
 Description describe() {
   const std::string ufrag = random_hex(8);
   Description description;
-  description.sdp = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:" + ufrag + "\r\n";
+  description.sdp =
+      "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=ice-ufrag:" + ufrag + "\r\n";
   add_candidate(description, "candidate:1 1 udp 2122260223 192.0.2.1 9 typ host", ufrag);
   add_candidate(description, "", ufrag);  // there are no more
   return description;

@@ -12,7 +12,9 @@ class Event {
   explicit Event(std::string_view name) { with("event", name); }
 
   Event& with(std::string_view name, std::string_view text);
-  Event& with(std::string_view name, const char* text) { return with(name, std::string_view(text)); }
+  Event& with(std::string_view name, const char* text) {
+    return with(name, std::string_view(text));  // else it would be a bool
+  }
   Event& with(std::string_view name, bool value);
   Event& with(std::string_view name, int value);
 

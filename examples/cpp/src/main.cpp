@@ -7,12 +7,15 @@
 
 #include <atomic>
 #include <fstream>
+#include <future>
 #include <iostream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
-#include <thread>
+#include <utility>
+#include <vector>
 
 #include "client.h"
 #include "event.h"
@@ -92,6 +95,27 @@ std::string name_of(const grpc::Status& status) {
   return names[status.error_code()];
 }
 
+// What one thread raises, and another can poll.
+class Flag {
+ public:
+  Flag() = default;
+  Flag(const Flag&) = delete;
+  Flag& operator=(const Flag&) = delete;
+  ~Flag() { close(descriptor_); }
+
+  int descriptor() const { return descriptor_; }
+  void raise() const { eventfd_write(descriptor_, 1); }
+
+ private:
+  const int descriptor_ = eventfd(0, EFD_CLOEXEC);
+};
+
+// Raises a flag at the end of a block, also when an exception ends it.
+struct RaisedAtEnd {
+  const Flag& flag;
+  ~RaisedAtEnd() { flag.raise(); }
+};
+
 // Hands what is typed to `on_line`, until there is no more or `stop` may be read.
 template <typename OnLine>
 void read_lines(int stop, OnLine on_line) {
@@ -126,17 +150,15 @@ class Terminal {
 
   // Serves whoever sits there; returns the exit code.
   int run() {
-    const int stopped = eventfd(0, 0);
-    grpc::Status status;
-    std::thread connection([&] {
-      status = client_.run();
-      eventfd_write(stopped, 1);
+    const Flag stopped;
+    auto connection = std::async(std::launch::async, [&] {
+      const RaisedAtEnd raised{stopped};
+      return client_.run();
     });
-    read_lines(stopped, [this](const std::string& line) { phone_.say(line); });
+    read_lines(stopped.descriptor(), [this](const std::string& line) { phone_.say(line); });
     is_leaving_ = true;
     if (!phone_.hang_up()) client_.close();  // else its end is waited for
-    connection.join();
-    close(stopped);
+    const grpc::Status status = connection.get();
     if (status.ok()) {
       Event("done").tell();
       return 0;

@@ -137,7 +137,9 @@ void Phone::heard(const Response& response, Call& call) {
       call.is_answered = true;
       break;
     case Response::kCandidates:
-      event_of("candidates", response).with("count", response.candidates().candidates_size()).tell();
+      event_of("candidates", response)
+          .with("count", response.candidates().candidates_size())
+          .tell();
       report_connected(response.call_id(), call);  // a path was found, as if there were media
       break;
     case Response::kConnectionState:
@@ -149,7 +151,9 @@ void Phone::heard(const Response& response, Call& call) {
       event_of("app_message", response).with("text", response.app_message().body()).tell();
       break;
     case Response::kReconnect:
-      if (response.reconnect().role() == RECONNECT_ROLE_OFFER) offer_again(response.call_id(), call);
+      if (response.reconnect().role() == RECONNECT_ROLE_OFFER) {
+        offer_again(response.call_id(), call);
+      }
       break;
     default:
       break;
