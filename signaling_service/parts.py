@@ -111,7 +111,7 @@ def edge_of(
         return None
     try:
         from signaling_service.transport.websocket import Edge  # noqa: PLC0415 - an extra
-        from signaling_service.transport.websocket_bounds import bounds_of  # noqa: PLC0415
+        from signaling_service.transport.websocket_bounds import bounds_of  # noqa: PLC0415 - likewise
     except ModuleNotFoundError as error:
         text = f"needs the extra websocket, which is not installed: {WEBSOCKET_EXTRA}"
         raise SettingError("websocket_listen", text) from error

@@ -1,16 +1,27 @@
 """Which requests of a stream are served, and when: its pace, and its credentials."""
 
 from collections.abc import Awaitable
+from typing import Final
 
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.clock import sleep
-from signaling_service.core.errors import BackendAwayError, RateLimitedError, RefusedError
+from signaling_service.core.errors import (
+    BackendAwayError,
+    RateLimitedError,
+    RefusedError,
+    UnavailableError,
+)
 from signaling_service.core.model import Device
+from signaling_service.core.requests import is_valid_call_id
 from signaling_service.transport import errors
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import StreamEndedError
 from signaling_service.transport.service import Service
+
+BACKEND_RETRY: Final = 1.0  # s; after so long a device may try again what could not be stored
+
+Admission = Awaitable[RefusedError | None]  # why a request is refused, if it is
 
 
 def admit_stream(device: Device, service: Service) -> None:
@@ -21,9 +32,6 @@ def admit_stream(device: Device, service: Service) -> None:
     """
     if service.pacing.admits(device.user_id):
         raise StreamEndedError(errors.too_many_streams(service.pacing.rates.hellos))
-
-
-Admission = Awaitable[RefusedError | None]  # why a request is refused, if it is
 
 
 def admit(
@@ -66,3 +74,13 @@ async def _admit_offer(device: Device, service: Service) -> RefusedError | None:
     if left >= 0:
         return None
     return RateLimitedError(f"offer: {rate}", retry_after=-left / rate.per_second)
+
+
+def unrecorded(request: pb.ConnectRequest) -> pb.ConnectResponse:
+    """The error that answers what the backend cannot record: no mailbox has it.
+
+    The request is neither numbered nor acknowledged.
+    """
+    away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
+    call_id = request.call_id if is_valid_call_id(request.call_id) else ""
+    return pb.ConnectResponse(call_id=call_id, error=away.message(request.seq))

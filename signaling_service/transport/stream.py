@@ -22,10 +22,10 @@ from signaling_service.core.errors import (
     SessionLostError,
     UnavailableError,
 )
-from signaling_service.core.requests import check_hello, is_valid_call_id
+from signaling_service.core.requests import check_hello
 from signaling_service.transport import errors
 from signaling_service.transport.acks import Acks
-from signaling_service.transport.admission import admit
+from signaling_service.transport.admission import admit, unrecorded
 from signaling_service.transport.completing import completed
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status, StreamEndedError
@@ -35,7 +35,6 @@ from signaling_service.transport.welcome import welcome
 
 FLUSH_TIMEOUT: Final = 5.0  # s; a device that has half-closed need not read on
 MAX_UNNUMBERED: Final = 64  # responses that wait outside the mailbox before reading pauses
-BACKEND_RETRY: Final = 1.0  # s; after so long a device may try again what could not be stored
 
 _HEAD: Final = pb.ConnectResponse()  # filled and serialized in one go: one is enough for all
 
@@ -330,17 +329,11 @@ class Stream:
     def _not_recorded(
         self, request: pb.ConnectRequest, kind: str | None
     ) -> pb.ConnectResponse | None:
-        """The error that answers what the backend cannot record: no mailbox has it.
-
-        The request is refused, and neither numbered nor acknowledged.
-        """
+        """Refuse what the backend cannot record; returns the error, but for a bare ack."""
         if kind is None and not request.seq:
-            return None  # a bare ack: the next one says it too
+            return None  # the next one says it too
         self._service.registry.refusals.count(kind, UnavailableError.code)
-        away = UnavailableError("not known to be stored: try again", retry_after=BACKEND_RETRY)
-        error = away.message(request.seq)
-        call_id = request.call_id if is_valid_call_id(request.call_id) else ""
-        return pb.ConnectResponse(call_id=call_id, error=error)
+        return unrecorded(request)
 
     async def _make_room(self) -> None:
         """Wait while too many unnumbered responses are unwritten."""
