@@ -74,7 +74,8 @@ class GrpcWire:
         await self._stream.done_writing()
 
     async def is_noticed(self, identity: Metadata) -> None:
-        """See `Wire`; it answers the connection's next request."""
+        """See `Wire`; it has said that it begins, and then answers another request."""
+        await self._stream.initial_metadata()
         stub = signaling_pb2_grpc.SignalingServiceStub(self._channel)
         await stub.GetIceServers(pb.GetIceServersRequest(), metadata=tuple(identity))
 
