@@ -16,7 +16,7 @@ import {
   type Memory,
   type Remembered,
 } from "../src/index.js";
-import { device, next, serving } from "./service.js";
+import { device, next, serving, two } from "./service.js";
 import { Issuer } from "./tokens.js";
 
 const OFFER = "v=0\r\na=ice-ufrag:one\r\n";
@@ -31,9 +31,7 @@ class Shared implements Memory {
 }
 
 test("a whole call: it rings, is answered, carries messages, and ends at both sides", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { alice, bob } = await two(t);
 
   const call = alice.call({ userId: "bob" }, { metadata: { name: "Alice" } });
   call.offer(OFFER);
@@ -59,9 +57,7 @@ test("a whole call: it rings, is answered, carries messages, and ends at both si
 });
 
 test("a peer connection hears its part of a call in order, also what came before", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { alice, bob } = await two(t);
   const call = alice.call({ userId: "bob" });
   call.offer(OFFER);
   const [taken] = await next(bob, "incoming");
@@ -77,9 +73,7 @@ test("a peer connection hears its part of a call in order, also what came before
 });
 
 test("who says no is heard, and so is that nobody is there", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { alice, bob } = await two(t);
   bob.on("incoming", (taken) => taken.reject(RejectReason.BUSY_EVERYWHERE));
 
   const busy = alice.call({ userId: "bob" });
@@ -113,9 +107,7 @@ test("what is refused is a typed error with the service's code", async (t) => {
 });
 
 test("a connection that breaks is resumed: what was said meanwhile arrives once", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { alice, bob } = await two(t);
   const call = alice.call({ userId: "bob" });
   call.offer(OFFER);
   const [taken] = await next(bob, "incoming");
@@ -139,9 +131,7 @@ test("a connection that breaks is resumed: what was said meanwhile arrives once"
 });
 
 test("a call that was given up while a device was away never rings there", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { alice, bob } = await two(t);
   bob.on("incoming", () => assert.fail("it rings"));
   const drop = bob.on("wire", (message) => {
     if (message.$typeName !== "signaling.v1.ConnectResponse") return;
@@ -189,9 +179,7 @@ test("a service that drains is left, and come back to", async (t) => {
 });
 
 test("a service that has lost its memory: the calls end, and the device begins anew", async (t) => {
-  const service = await serving(t);
-  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
-  await Promise.all([alice.connect(), bob.connect()]);
+  const { service, alice, bob } = await two(t);
   const call = alice.call({ userId: "bob" });
   call.offer(OFFER);
   await next(bob, "incoming");

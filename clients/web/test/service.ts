@@ -91,6 +91,16 @@ export function device(
   return client;
 }
 
+/** Alice and Bob, connected to a service of their own. */
+export async function two(
+  t: TestContext,
+): Promise<{ service: Service; alice: SignalingClient; bob: SignalingClient }> {
+  const service = await serving(t);
+  const [alice, bob] = [device(t, service, "alice"), device(t, service, "bob")];
+  await Promise.all([alice.connect(), bob.connect()]);
+  return { service, alice, bob };
+}
+
 /** A promise of the next such event: what its listener is called with. */
 export function next<Name extends keyof ClientEvents>(
   source: SignalingClient,
