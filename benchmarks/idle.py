@@ -1,6 +1,7 @@
 """What a stream costs that does nothing: resident memory, each on its own connection."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -8,7 +9,7 @@ from benchmarks.bench import Bench
 from benchmarks.device import opened
 from benchmarks.figures import Figure
 from benchmarks.holder import held
-from benchmarks.servers import Kind
+from benchmarks.servers import Kind, Server
 
 SECTION: Final = "idle"
 _WARM_UP_STREAMS: Final = 20  # what the first streams allocate once is not theirs
@@ -18,36 +19,39 @@ _KIB: Final = 1024
 
 async def measure(bench: Bench) -> list[Figure]:
     """Return the memory of an idle stream, at each number of them."""
-    relay = await _kib_per_stream(bench, Kind.RELAY)
-    service = await _kib_per_stream(bench, Kind.SERVICE)
+    counts, kib = bench.plan.idle_streams, {}
+    for kind in (Kind.RELAY, Kind.SERVICE):
+        with bench.server(kind) as server:
+            kib[kind] = await kib_per_stream(bench, server, counts)
     return [
         Figure(
             section=SECTION,
             name=f"{count:,} idle streams",
             unit="KiB resident a stream",
-            rounds=[service[count]],
+            rounds=[kib[Kind.SERVICE][count]],
             compared_with="relay",
-            compared_rounds=[relay[count]],
+            compared_rounds=[kib[Kind.RELAY][count]],
         )
-        for count in bench.plan.idle_streams
+        for count in counts
     ]
 
 
-async def _kib_per_stream(bench: Bench, kind: Kind) -> dict[int, float]:
+async def kib_per_stream(
+    bench: Bench, server: Server, counts: Sequence[int], *, over_web: bool = False
+) -> dict[int, float]:
     """Open more and more streams on one server; return the memory of each, by their number."""
+    address = server.web_address if over_web else server.address
+    users = [f"warm-up-{index}" for index in range(_WARM_UP_STREAMS)]
+    async with opened(address, users, numbered=server.is_service):
+        pass
+    await asyncio.sleep(_SETTLE_SECONDS)
+    empty, held_now, kib = server.resident_bytes(), 0, {}
     async with AsyncExitStack() as stack:
-        server = stack.enter_context(bench.server(kind))
-        users = [f"warm-up-{index}" for index in range(_WARM_UP_STREAMS)]
-        async with opened(server.address, users, numbered=server.is_service):
-            pass
-        await asyncio.sleep(_SETTLE_SECONDS)
-        empty, held_now = server.resident_bytes(), 0
-        kib_per_stream = {}
-        for count in bench.plan.idle_streams:
-            bench.say(f"{kind}: {count:,} idle streams")
-            more = held(server, idle_devices=count - held_now, first=held_now)
+        for count in counts:
+            bench.say(f"{server.kind}: {count:,} idle streams")
+            more = held(server, idle_devices=count - held_now, first=held_now, over_web=over_web)
             await stack.enter_async_context(more)
             held_now = count
             await asyncio.sleep(_SETTLE_SECONDS)
-            kib_per_stream[count] = (server.resident_bytes() - empty) / count / _KIB
-        return kib_per_stream
+            kib[count] = (server.resident_bytes() - empty) / count / _KIB
+    return kib

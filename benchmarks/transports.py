@@ -1,28 +1,23 @@
 """The same messages over both transports: the CPU of a candidate, the memory of a silent stream."""
 
-import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 from types import MappingProxyType
 from typing import Final
 
 from benchmarks.bench import Bench
-from benchmarks.device import opened
 from benchmarks.figures import Figure
-from benchmarks.holder import held
+from benchmarks.idle import kib_per_stream
 from benchmarks.pairs import Pair, connected_pairs
 from benchmarks.plan import CALLS_IN_PARALLEL, CANDIDATES_PER_MESSAGE
 from benchmarks.rounds import candidate_cpu
-from benchmarks.servers import Kind, Server
+from benchmarks.servers import Kind
 
 SECTION: Final = "transports"
 _SETTINGS: Final = MappingProxyType({"SIGNALING_WEBSOCKET_LISTEN": "127.0.0.1:0"})
 _GRPC: Final = "gRPC"
 _WEB: Final = "WebSocket"
-_WARM_UP_STREAMS: Final = 20  # what the first streams allocate once is not theirs
-_SETTLE_SECONDS: Final = 3.0
 _MOST_IDLE: Final = 5_000  # each transport has half of the descriptors
-_KIB: Final = 1024
 
 
 async def measure(bench: Bench) -> list[Figure]:
@@ -64,22 +59,10 @@ async def _idle(bench: Bench) -> list[Figure]:
     kib = {}
     for name in (_GRPC, _WEB):
         with bench.server(Kind.SERVICE, _SETTINGS) as server:
-            bench.say(f"{name}: {count:,} idle streams")
-            kib[name] = await _kib_per_stream(server, count, over_web=name == _WEB)
+            found = await kib_per_stream(bench, server, [count], over_web=name == _WEB)
+            kib[name] = found[count]
     title = f"{count:,} idle streams, over WebSocket"
     return [_figure(title, "KiB resident a stream", [kib[_WEB]], [kib[_GRPC]])]
-
-
-async def _kib_per_stream(server: Server, count: int, *, over_web: bool) -> float:
-    address = server.web_address if over_web else server.address
-    users = [f"warm-up-{index}" for index in range(_WARM_UP_STREAMS)]
-    async with opened(address, users, numbered=True):
-        pass
-    await asyncio.sleep(_SETTLE_SECONDS)
-    empty = server.resident_bytes()
-    async with held(server, idle_devices=count, over_web=over_web):
-        await asyncio.sleep(_SETTLE_SECONDS)
-        return (server.resident_bytes() - empty) / count / _KIB
 
 
 def _figure(name: str, unit: str, rounds: list[float], compared: list[float]) -> Figure:
