@@ -120,7 +120,10 @@ def edge_of(
 
 
 def bounded(settings: Settings) -> LimitSettings:
-    """The limits, with no more connections of a transport than leave the other its half."""
+    """The limits, with no more connections of a transport than leave the other its half.
+
+    Descriptors are left for the engine and for metrics, too.
+    """
     doors = 1 if settings.websocket_listen is None else 2
     connections = min(settings.limits.connections, max(descriptors_left() // doors, 1))
     return settings.limits.model_copy(update={"connections": connections})

@@ -137,16 +137,18 @@ _KINDS: Final[Mapping[tuple[bool, bool], Callable[..., Handler]]] = {
 }
 
 
-def parsed(parse: Callable[[bytes], Asked], data: bytes) -> Asked:
+def parsed(
+    parse: Callable[[bytes], Asked], data: bytes, otherwise: Status = errors.NOT_OF_METHOD
+) -> Asked:
     """The request that a method was sent.
 
     Raises:
-        StreamEndedError: these bytes are none.
+        StreamEndedError: these bytes are none, and it ends like `otherwise`.
     """
     try:
         return parse(data)
     except DecodeError:
-        raise StreamEndedError(errors.NOT_OF_METHOD) from None
+        raise StreamEndedError(otherwise) from None
 
 
 async def _each(

@@ -10,7 +10,6 @@ from grpc_reflection.v1alpha import reflection
 
 from signaling_service.limits import LimitSettings
 from signaling_service.transport.call_servicer import CALL_SERVICE
-from signaling_service.transport.descriptors import descriptors_left
 from signaling_service.transport.guard import Guard
 from signaling_service.transport.health import NOT_SERVING, SERVING, Health
 from signaling_service.transport.servicer import SERVICE
@@ -48,8 +47,7 @@ def options(limits: LimitSettings, *, share_port: bool = False) -> Sequence[tupl
         ("grpc.max_connection_age_grace_ms", _ms(limits.stuck_write_seconds)),
         # whoever wants nothing makes room
         ("grpc.max_connection_idle_ms", _ms(limits.connection_idle_seconds)),
-        # descriptors are left for the engine and for metrics
-        ("grpc.max_allowed_incoming_connections", min(limits.connections, descriptors_left())),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
         # beyond a thousand that wait, gRPC would cancel some, and not those of whoever floods it
         ("grpc.server.max_pending_requests", PENDING_REQUESTS),
         ("grpc.server.max_pending_requests_hard_limit", PENDING_REQUESTS),

@@ -9,7 +9,6 @@ import socket
 import ssl
 from typing import Final
 
-from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.addresses import host_and_port
@@ -17,6 +16,7 @@ from signaling_service.auth.authenticator import Visitor
 from signaling_service.transport import errors
 from signaling_service.transport.door import Door
 from signaling_service.transport.errors import StreamEndedError
+from signaling_service.transport.guard import parsed
 from signaling_service.transport.reception import HELLO_TIMEOUT, Reception
 from signaling_service.transport.service import Service
 from signaling_service.transport.websocket_bounds import Bounds
@@ -168,10 +168,7 @@ class _Upgrade:
             timer.cancel()
         if message is None:
             raise StreamEndedError(errors.NO_HELLO)
-        try:
-            request = pb.ConnectRequest.FromString(message)
-        except DecodeError:
-            raise StreamEndedError(errors.NO_REQUEST) from None
+        request = parsed(pb.ConnectRequest.FromString, message, errors.NO_REQUEST)
         kind = request.WhichOneof("payload")
         self._service.traffic.received[kind] += 1
         self.hello_timeout = max(HELLO_TIMEOUT - (clock.now() - began_at), 0)
