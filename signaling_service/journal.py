@@ -95,12 +95,10 @@ class Journal:
         else:
             log.debug("request_refused", **told)
 
-    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+    def observe(self, before: Call | None, after: Call, now: float) -> None:
         """Look at a step of a call: one that ends it gets a line with all there is to say."""
         ended = end_between(before, after)
-        if after is None or ended is None:
-            return
-        if not self._may_write(after.caller.device.user_id):
+        if ended is None or not self._may_write(after.caller.device.user_id):
             return
         times = after.times
         log.info(

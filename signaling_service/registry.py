@@ -172,8 +172,8 @@ class CallRegistry:
         refusal: RefusedError | None,
     ) -> RefusedError | None:
         """Apply a request; returns why it was refused, if it was."""
-        stream, is_named = sender.stream, is_valid_call_id(request.call_id)
-        if kind == "candidates" and refusal is None and is_named:
+        stream = sender.stream
+        if kind == "candidates" and refusal is None and is_valid_call_id(request.call_id):
             relayed = await self._backend.relay(sender, request)
             if relayed is not None:
                 if relayed.full:
@@ -184,7 +184,7 @@ class CallRegistry:
         if kind == "refresh" and refusal is None:  # whoever carries the stream has looked at it
             await self._backend.apply(Step("", keep, sender))
             return None
-        call_id = request.call_id if is_named else ""
+        call_id = request.call_id if refusal is None or is_valid_call_id(request.call_id) else ""
         if refusal is None:
             verdict = Verdict.ALLOWED
             if kind == "offer":

@@ -94,7 +94,7 @@ class MemoryBackend:
         elif not is_resumed:
             return self._void(device, session)
         else:
-            self._acknowledge(device, session, request.ack)
+            self._traces.acked(device, session.mailbox.ack(request.ack), self._clock.now())
         previous, session.wake = session.wake, wake
         session.fence = self._fences
         if not session.is_connected:
@@ -162,7 +162,7 @@ class MemoryBackend:
         now = self._clock.now()
         if step.guard is not None:
             self._session(step.guard)
-        session = self._admit(step.sender) if step.sender is not None else None
+        session = self._admit(step.sender, now) if step.sender is not None else None
         before = self._records.calls.get(step.call_id)
         outcome = step.decide(before, self._records, now)
         if outcome.call is not before:
@@ -186,11 +186,14 @@ class MemoryBackend:
         outcome = forward(call, sender.stream.device, request, now, self._rules.limits)
         if outcome is None or outcome.call is None:
             return None
-        session = self._admit(sender)
+        session = self._admit(sender, now)
         self._records.calls[request.call_id] = outcome.call
         session.received = max(session.received, sender.seq)
         session.active_at = now
-        return Applied(outcome, self._deliver(outcome.deliveries, self._next_stamp(now)))
+        stamp = self._next_stamp(now)
+        if outcome.traced:
+            self._traces.took(request.call_id, stamp, outcome.traced, now)
+        return Applied(outcome, self._deliver(outcome.deliveries, stamp))
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
         """See `Backend.read`."""
@@ -223,23 +226,22 @@ class MemoryBackend:
         return session
 
     def _next_stamp(self, now: float) -> int:
-        self._stamp = stamp = max(self._stamp + 1, int(now * MICROS))
+        stamp = int(now * MICROS)
+        if stamp <= self._stamp:
+            stamp = self._stamp + 1
+        self._stamp = stamp
         return stamp
-
-    def _acknowledge(self, device: Device, session: Session, ack: int) -> None:
-        if acked := session.mailbox.ack(ack):
-            self._traces.acked(device, acked, self._clock.now())
 
     def _announce(self, device: Device, *, is_connected: bool) -> None:
         """Tell other services that a device has a stream, or has none any more."""
         now = self._clock.now()
         self._log.append([presence_news(device, now, is_connected=is_connected)], now)
 
-    def _admit(self, sender: Sender) -> Session:
+    def _admit(self, sender: Sender, now: float) -> Session:
         """The session of a sender whose request may be processed, its ack applied."""
         session = self._session(sender.stream)
         if sender.ack > session.mailbox.acked:
-            self._acknowledge(sender.stream.device, session, sender.ack)
+            self._traces.acked(sender.stream.device, session.mailbox.ack(sender.ack), now)
         if sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
             raise MailboxFullError
         return session

@@ -4,7 +4,7 @@ import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from signaling.v1 import calls_pb2 as calls
 
@@ -22,16 +22,13 @@ from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device, News, State, Traced
 from signaling_service.core.news import MICROS, event_of
 
-STEP, DELIVERED, DROPPED = range(3)  # what a record is of
-ERROR_BITS: Final = 16  # of a reason and an error in one number
-_NOBODY: Final = "", ""
 LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
 
 
-# A record as plain values, of which the garbage collector looks at none. Of a step: its stamp, the
-# ids of its sender, kind, state, reason, error. Of what was delivered: the stamp, the ids of the
-# device, kind, seq, when it was acknowledged, whether it never will be.
-_Bare = tuple[int, str, str, str, int, int | None, int]
+# a record as a trace holds it: whether it is of a step, its stamp, and the fields of `Traced` or
+# the others of `Delivered`; in one list, one after the other, they take half the memory
+_Bare = tuple[bool, int, Any, Any, Any, Any, Any]
+_WIDTH: Final = 7
 
 
 class EventLog:
@@ -40,19 +37,17 @@ class EventLog:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._name = secrets.token_hex(LOG_BYTES)
-        self._news: dict[int, News] = {}  # by number, from 1
-        self._oldest = 1
-        self._newest = 0
+        self._news: deque[News] = deque()
+        self._newest = 0  # they are numbered from 1
         self._wakes: set[Callable[[], None]] = set()
 
-    def append(self, news: Iterable[News], now: float) -> None:
+    def append(self, news: Sequence[News], now: float) -> None:
         """Something has happened; whoever watches is woken."""
-        for each in news:
-            self._newest += 1
-            self._news[self._newest] = each
-        while self._oldest < self._newest and self._is_too_much(now):
-            del self._news[self._oldest]
-            self._oldest += 1
+        kept = self._news
+        kept.extend(news)
+        self._newest += len(news)
+        while len(kept) > 1 and (len(kept) > self._limit or kept[0][1] < now - EVENT_MEMORY):
+            kept.popleft()
         for wake in self._wakes:
             wake()
 
@@ -62,7 +57,7 @@ class EventLog:
 
     def oldest(self) -> str:
         """The cursor behind which lies all that there is."""
-        return f"{self._name}-{self._oldest - 1}"
+        return f"{self._name}-{self._newest - len(self._news)}"
 
     def behind(self, cursor: str, limit: int) -> Sequence[calls.SignalingEvent]:
         """The next events behind a cursor.
@@ -72,10 +67,14 @@ class EventLog:
         """
         name, _, number = cursor.rpartition("-")
         after = int(number) if number.isdecimal() else -1
-        if name != self._name or not self._oldest - 1 <= after <= self._newest:
+        dropped = self._newest - len(self._news)
+        if name != self._name or not dropped <= after <= self._newest:
             raise CursorLostError
         last = min(after + limit, self._newest)
-        return [event_of(self._news[n], f"{self._name}-{n}") for n in range(after + 1, last + 1)]
+        return [
+            event_of(self._news[n - dropped - 1], f"{self._name}-{n}")
+            for n in range(after + 1, last + 1)
+        ]
 
     @contextmanager
     def watching(self, wake: Callable[[], None]) -> Iterator[None]:
@@ -86,10 +85,6 @@ class EventLog:
         finally:
             self._wakes.discard(wake)
 
-    def _is_too_much(self, now: float) -> bool:
-        _, happened_at, _ = self._news[self._oldest]
-        return happened_at < now - EVENT_MEMORY or len(self._news) > self._limit
-
 
 class Trace:
     """What is kept of one call: how it came about, and how it went on."""
@@ -97,18 +92,18 @@ class Trace:
     __slots__ = ("ended_at", "first", "last")
 
     def __init__(self) -> None:
-        self.first: list[_Bare] = []
+        self.first: list[Any] = []  # records of `_WIDTH`, one after the other
         self.last: deque[_Bare] | None = None  # most calls have no more than the first
         self.ended_at: float | None = None
 
     def add(self, record: _Bare) -> None:
         """Keep a record."""
-        if len(self.first) < FIRST_KEPT:
-            self.first.append(record)
-            return
-        if self.last is None:
-            self.last = deque(maxlen=LAST_KEPT)
-        self.last.append(record)
+        if len(self.first) < FIRST_KEPT * _WIDTH:
+            self.first += record
+        elif self.last is None:
+            self.last = deque([record], LAST_KEPT)
+        else:
+            self.last.append(record)
 
     @property
     def is_truncated(self) -> bool:
@@ -117,7 +112,8 @@ class Trace:
 
     def records(self) -> list[Record]:
         """All that is kept."""
-        return [_record(each) for each in (*self.first, *(self.last or ()))]
+        first = zip(*[iter(self.first)] * _WIDTH, strict=True)
+        return [_record(each) for each in (*first, *(self.last or ()))]
 
 
 class Traces:
@@ -128,33 +124,30 @@ class Traces:
         self._live: dict[str, Trace] = {}
         self._ended: dict[str, Trace] = {}  # in the order of their ends
 
-    def took(self, call_id: str, stamp: int, steps: Iterable[Traced], now: float) -> None:
-        """A step was taken."""
+    def took(self, call_id: str, stamp: int, steps: Sequence[Traced], now: float) -> None:
+        """Some steps were taken at once."""
         trace = self._find(call_id)
         if trace is None:
             self._make_room(now)
             trace = self._live[call_id] = Trace()
-        for kind, sender, state, reason, error in steps:
-            user_id, device_id = sender or _NOBODY
-            told = reason << ERROR_BITS | error
-            trace.add((stamp, user_id, device_id, kind, int(state), told, STEP))
-            if state is State.ENDED and trace.ended_at is None:
-                trace.ended_at = now
-                self._ended[call_id] = self._live.pop(call_id)
+        for step in steps:
+            trace.add((True, stamp, *step))
+        if steps[-1].state is State.ENDED and trace.ended_at is None:
+            trace.ended_at = now
+            self._ended[call_id] = self._live.pop(call_id)
 
     def acked(self, device: Device, entries: Iterable[Entry], now: float) -> None:
         """A device has acknowledged these."""
-        acked_at, (user_id, device_id) = int(now * MICROS), device
-        live, ended = self._live, self._ended
+        acked_at, live, ended = int(now * MICROS), self._live, self._ended
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := live.get(call_id) or ended.get(call_id):
-                trace.add((stamp, user_id, device_id, kind, seq, acked_at, DELIVERED))
+                trace.add((False, stamp, device, kind, seq, acked_at, False))
 
     def dropped(self, device: Device, entries: Iterable[Entry]) -> None:
         """These were never acknowledged, and never will be."""
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := self._find(call_id):
-                trace.add((stamp, *device, kind, seq, None, DROPPED))
+                trace.add((False, stamp, device, kind, seq, None, True))
 
     def of(self, call_id: str, now: float) -> Trace | None:
         """The trace of a call, until an hour after its end."""
@@ -180,12 +173,8 @@ class Traces:
 
 
 def _record(bare: _Bare) -> Record:
-    stamp, user_id, device_id, kind, number, told, what = bare
-    device = Device(user_id, device_id)
-    if what != STEP:
-        return Delivered(stamp, device, kind, number, told, what == DROPPED)
-    reason, error = divmod(told or 0, 1 << ERROR_BITS)
-    return Kept(stamp, Traced(kind, device if user_id else None, State(number), reason, error))
+    is_step, stamp, *fields = bare
+    return Kept(stamp, Traced(*fields)) if is_step else Delivered(stamp, *fields)
 
 
 def _is_over(trace: Trace, now: float) -> bool:

@@ -24,7 +24,7 @@ def offer(turn: Turn, sender: Device, event: Event) -> None:
     number = call.negotiation.number + 1
     turn.change(negotiation=Negotiation(number, sender))
     _accept(turn, sender, description)
-    forwarded = turn.copy(sender, offer=description)
+    forwarded = turn.copy(sender, "offer", description)
     forwarded.offer.negotiation = number
     forwarded.offer.ClearField("ring_timeout")
     turn.deliver(turn.peer(sender).device, forwarded)
@@ -44,7 +44,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
     turn.change(negotiation=Negotiation(number, None))
     _accept(turn, sender, description)
     quality.attempt_answered(turn, number)
-    forwarded = turn.copy(sender, answer=description)
+    forwarded = turn.copy(sender, "answer", description)
     forwarded.answer.negotiation = number
     turn.deliver(opened_by, forwarded)
 

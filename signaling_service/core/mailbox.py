@@ -65,7 +65,9 @@ class Mailbox:
         count = seq - self.acked
         acked = self._entries[:count]
         for entry in acked:
-            self._unload(entry)
+            messages, size = self._load.pop(entry.bucket)
+            if messages > 1:
+                self._load[entry.bucket] = messages - 1, size - len(entry.body)
         del self._entries[:count]
         self.acked = seq
         return acked
@@ -80,10 +82,3 @@ class Mailbox:
             if entry.kind == "ended":
                 response = pb.ConnectResponse.FromString(entry.body)
                 yield response.call_id, response.ended
-
-    def _unload(self, entry: Entry) -> None:
-        messages, size = self._load[entry.bucket]
-        if messages == 1:
-            del self._load[entry.bucket]
-        else:
-            self._load[entry.bucket] = messages - 1, size - len(entry.body)

@@ -84,8 +84,10 @@ def late_join(turn: Turn, device: Device, session: int) -> None:
 def ring(turn: Turn, device: Device, session: int) -> None:
     """Add a leg and send it the offer."""
     call = turn.call
+    if call.offer is None:
+        raise AssertionError("a ringing call has an offer")
     turn.change(legs={**call.legs, device: Leg(device, session)})
-    response = turn.copy(call.caller.device, call.traceparent, offer=call.offer)
+    response = turn.copy(call.caller.device, "offer", call.offer, call.traceparent)
     response.offer.negotiation = 1
     turn.deliver(device, response, ring_deadline=call.ring_deadline)
 

@@ -15,7 +15,7 @@ from signaling_service.core.turn import Turn, ended
 def connection_state(turn: Turn, sender: Device, event: Event) -> None:
     """Tell the peer what a side reports, and act on it."""
     message = event.request.connection_state
-    turn.deliver(turn.peer(sender).device, turn.copy(sender, connection_state=message))
+    turn.deliver(turn.peer(sender).device, turn.copy(sender, "connection_state", message))
     if message.state == pb.PEER_CONNECTION_STATE_CLOSED:
         return
     is_disconnected = message.state == pb.PEER_CONNECTION_STATE_DISCONNECTED
@@ -98,7 +98,8 @@ def _advise(turn: Turn) -> None:
     for side in (caller, callee):
         turn.tell(
             side.device,
-            reconnect=pb.Reconnect(
+            "reconnect",
+            pb.Reconnect(
                 role=pb.RECONNECT_ROLE_OFFER if side is offerer else pb.RECONNECT_ROLE_WAIT,
                 attempt=attempt,
                 transport_policy=pb.TRANSPORT_POLICY_RELAY if is_relay else pb.TRANSPORT_POLICY_ALL,

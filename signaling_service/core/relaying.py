@@ -17,10 +17,11 @@ from signaling_service.core.model import (
     Outcome,
     Relay,
     State,
+    Traced,
 )
 from signaling_service.core.requests import is_plain
 from signaling_service.core.rules import Limits
-from signaling_service.core.turn import Turn
+from signaling_service.core.turn import Turn, response_of
 
 
 def forward(
@@ -28,14 +29,14 @@ def forward(
 ) -> Outcome | None:
     """What `candidates` comes to in the case that all others are exceptions to.
 
-    That is: an answered call, no deadline passed, one of its two sides, well-formed
+    That is: a live call, no deadline passed, one of its two sides, well-formed
     candidates of its newest generation, within the limits. None: ask the machine.
     Most messages of a call are this case, and it costs a third of the way round.
     """
     side, peer = call.caller, call.callee
-    if peer is None or call.state is State.ENDED or call.deadline <= now:
+    if call.state is State.ENDED or call.deadline <= now:
         return None
-    if side.device != sender:
+    if peer is not None and side.device != sender:
         side, peer = peer, side
     message = request.candidates
     if side.device != sender or not side.generations:
@@ -46,11 +47,14 @@ def forward(
     count = call.relay.counts.get(sender, 0) + len(message.candidates)
     if count > limits.candidates_per_generation:
         return None
-    relay = Relay({**call.relay.counts, sender: count})
-    response = pb.ConnectResponse(call_id=call.call_id, sender=sender.message(), candidates=message)
-    if request.traceparent:
-        response.traceparent = request.traceparent
-    return Outcome(call.with_relay(relay), (Delivery(peer.device, response),))
+    counts = {**call.relay.counts, sender: count}
+    if peer is None:
+        held = Held(sender, message, request.traceparent)
+        relay = Relay(counts, (*call.relay.held, held))
+        traced = Traced("candidates", sender, call.state, 0, 0)
+        return Outcome(call.with_relay(relay), traced=(traced,))
+    response = response_of(call.call_id, sender, "candidates", message, request.traceparent)
+    return Outcome(call.with_relay(Relay(counts)), (Delivery(peer.device, response),))
 
 
 def candidates(turn: Turn, sender: Device, event: Event) -> None:
@@ -79,7 +83,7 @@ def candidates(turn: Turn, sender: Device, event: Event) -> None:
         turn.relay(Relay(counts, (*call.relay.held, held)))
     else:
         turn.relay(Relay(counts))
-        turn.deliver(turn.peer(sender).device, turn.copy(sender, candidates=message))
+        turn.deliver(turn.peer(sender).device, turn.copy(sender, "candidates", message))
 
 
 def app_message(turn: Turn, sender: Device, event: Event) -> None:
@@ -91,7 +95,7 @@ def app_message(turn: Turn, sender: Device, event: Event) -> None:
         receivers = [leg.device for leg in call.live_legs]
     else:
         receivers = [call.caller.device]
-    forwarded = turn.copy(sender, app_message=message)
+    forwarded = turn.copy(sender, "app_message", message)
     for device in receivers:
         turn.deliver(device, forwarded)
 

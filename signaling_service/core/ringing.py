@@ -52,7 +52,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
             f"answer: this device has {limit} live calls, as many as it may have"
         )
     caller = call.caller.device
-    forwarded = turn.copy(sender, answer=description)
+    forwarded = turn.copy(sender, "answer", description)
     forwarded.answer.negotiation = call.negotiation.number
     turn.deliver(caller, forwarded)
     turn.progress(sender, pb.PROGRESS_KIND_WON, sender)
@@ -61,7 +61,7 @@ def answer(turn: Turn, sender: Device, event: Event) -> None:
     for held in call.relay.held:
         if held.sender in (caller, sender):
             to = sender if held.sender == caller else caller
-            copy = turn.copy(held.sender, held.traceparent, candidates=held.candidates)
+            copy = turn.copy(held.sender, "candidates", held.candidates, held.traceparent)
             turn.deliver(to, copy)
     _stop_losers(turn, sender)
     winner = turn.call.legs[sender]
@@ -174,7 +174,7 @@ def _end_leg(turn: Turn, device: Device, state: LegState, told: pb.CallEnded) ->
     leg = turn.call.legs[device]._replace(state=state, ended=told)
     turn.change(legs={**turn.call.legs, device: leg})
     _drop_held(turn, device)
-    turn.tell(device, ended=told)
+    turn.tell(device, "ended", told)
 
 
 def _forget_leg(turn: Turn, device: Device) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from google.protobuf.message import Message
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.core.errors import RefusedError
@@ -119,24 +120,16 @@ class Turn:
             raise AssertionError("the call is not answered")
         return callee if device == caller.device else caller
 
-    def tell(self, device: Device, **payload: Any) -> None:
+    def tell(self, device: Device, kind: str, message: Message) -> None:
         """Send a message of the service's own about the call."""
-        trace = self.traceparent or None
-        self.deliver(
-            device, pb.ConnectResponse(call_id=self.call.call_id, traceparent=trace, **payload)
-        )
+        self.deliver(device, response_of(self.call.call_id, None, kind, message, self.traceparent))
 
     def copy(
-        self, sender: Device, traceparent: str | None = None, **payload: Any
+        self, sender: Device, kind: str, message: Message, traceparent: str | None = None
     ) -> pb.ConnectResponse:
         """A message of `sender` as others get it; of this request's trace, unless it is given."""
         trace = self.traceparent if traceparent is None else traceparent
-        return pb.ConnectResponse(
-            call_id=self.call.call_id,
-            sender=sender.message(),
-            traceparent=trace or None,
-            **payload,
-        )
+        return response_of(self.call.call_id, sender, kind, message, trace)
 
     def deliver(
         self, device: Device, response: pb.ConnectResponse, ring_deadline: float | None = None
@@ -149,19 +142,19 @@ class Turn:
     ) -> None:
         """Tell `to` how the call gets on."""
         about = device.message() if device else None
-        self.tell(to, progress=pb.CallProgress(kind=kind, device=about))
+        self.tell(to, "progress", pb.CallProgress(kind=kind, device=about))
 
     def end(self, ended: pb.CallEnded, others: pb.CallEnded | None = None) -> None:
         """End the call: `ended` for the sides and the leg whose act it was, `others` for others."""
         call = self.call
         legs = dict(call.legs)
-        self.tell(call.caller.device, ended=ended)
+        self.tell(call.caller.device, "ended", ended)
         if call.callee is not None:
-            self.tell(call.callee.device, ended=ended)
+            self.tell(call.callee.device, "ended", ended)
         for leg in call.live_legs:
             is_actor = leg.device.message() == ended.ended_by
             told = ended if is_actor or others is None else others
-            self.tell(leg.device, ended=told)
+            self.tell(leg.device, "ended", told)
             legs[leg.device] = leg._replace(state=LegState.LOST, ended=told)
         self.change(
             state=State.ENDED,
@@ -179,15 +172,18 @@ class Turn:
 
         What somebody tries who has nothing to do with the call is no part of it.
         """
-        error = pb.ERROR_CODE_UNSPECIFIED if self.refusal is None else self.refusal.code
-        if error in _BY_STRANGERS or (self._call is self._seen and not error):
+        before, call, error = self._seen, self._call, 0
+        if self.refusal is not None:
+            error = self.refusal.code
+            if error in _BY_STRANGERS:
+                return
+        elif call is before:
             return
-        before, self._seen = self._seen, self._call
-        if self._call is None:
-            return
-        over = end_between(before, self._call)
-        reason = 0 if over is None else over.reason
-        self._traced.append(Traced(kind, sender, self.state, reason, error))
+        self._seen = call
+        if call is not None:
+            over = end_between(before, call)
+            reason = 0 if over is None else over.reason
+            self._traced.append(Traced(kind, sender, call.state, reason, error))
 
     def outcome(self) -> Outcome:
         """What the turn came to."""
@@ -208,6 +204,20 @@ class Turn:
             if deadline != call.deadline:
                 self._call = call.changed({"deadline": deadline})
         self._is_changed = False
+
+
+def response_of(
+    call_id: str, sender: Device | None, kind: str, message: Message, traceparent: str
+) -> pb.ConnectResponse:
+    """A response about a call: a copy of `message`, as its payload of that kind."""
+    response = pb.ConnectResponse(call_id=call_id)
+    # copied in place: handed to the constructor, messages take twice as long
+    if sender is not None:
+        response.sender.CopyFrom(sender.message())
+    getattr(response, kind).CopyFrom(message)
+    if traceparent:
+        response.traceparent = traceparent
+    return response
 
 
 def ended(

@@ -21,14 +21,12 @@ class Calls:
         self.ended: Counter[int] = Counter()  # by EndReason
         self.setups: dict[str, Distribution] = {}  # by outcome; a call that was connected has one
 
-    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
-        """Count what a step made of a call.
+    def observe(self, before: Call | None, after: Call, now: float) -> None:
+        """Count a call that has come into another state.
 
         The outcome of a set-up is `connected`, or the reason of the end of a call that
         never was.
         """
-        if after is None or (before is not None and before.state == after.state):
-            return
         if before is None:
             self.begun += 1
         was_connected = before is not None and before.quality.was_connected

@@ -32,7 +32,7 @@ class Tracer(Protocol):
     def rpc(self, method: str, metadata: Metadata) -> Span | None:
         """Begin the span of a unary RPC, if the `traceparent` of its metadata is sampled."""
 
-    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+    def observe(self, before: Call | None, after: Call, now: float) -> None:
         """Look at a step of a call: one that ends it ends the span of the whole call."""
 
     async def close(self) -> None:
@@ -54,7 +54,7 @@ class Off:
         """See `Tracer.rpc`."""
         return None
 
-    def observe(self, _before: Call | None, _after: Call | None, _now: float) -> None:
+    def observe(self, _before: Call | None, _after: Call, _now: float) -> None:
         """See `Tracer.observe`."""
 
     async def close(self) -> None:

@@ -82,9 +82,9 @@ class OtlpTracer:
             return None
         return Open(self, method, self._next(parent), parent)
 
-    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+    def observe(self, before: Call | None, after: Call, now: float) -> None:
         """See `Tracer.observe`."""
-        if after is None or end_between(before, after) is None:
+        if end_between(before, after) is None:
             return
         offer = parse(after.traceparent)
         if self._chosen(after.call_id) or (offer is not None and offer.is_sampled):

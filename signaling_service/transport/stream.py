@@ -5,11 +5,10 @@ writer alone decides when the stream ends, and never inside a write.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Final
 
 import structlog
-from google.protobuf.message import DecodeError
 from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.backends.base import Visit
@@ -29,6 +28,7 @@ from signaling_service.transport.admission import admit, unrecorded
 from signaling_service.transport.completing import completed
 from signaling_service.transport.credentials import Credentials
 from signaling_service.transport.errors import Status, StreamEndedError
+from signaling_service.transport.guard import parsed
 from signaling_service.transport.service import Service
 from signaling_service.transport.tasks import to_its_end
 from signaling_service.transport.welcome import welcome
@@ -184,7 +184,8 @@ class Stream:
                 if self._unnumbered:
                     await self._write_unnumbered()
                 await self._write_mailbox(self._connection)
-                await self._write_unnumbered()
+                if self._unnumbered:
+                    await self._write_unnumbered()
                 if self._acks.is_wanted or (is_last and self._acks.is_owed):
                     await self._write_frame(b"", None, seq=0)
             if is_last:
@@ -237,11 +238,13 @@ class Stream:
         """Read until the device half-closes or the stream ends; its end is the writer's to tell."""
         try:
             while self._end is None:
-                request = await self._next()
-                if request is None:
+                self._is_interruptible = True
+                data = await self._read_bytes()
+                self._is_interruptible = False
+                if not isinstance(data, bytes):
                     self._half_close()
                     break
-                await self._receive(request)
+                await self._receive(parsed(pb.ConnectRequest.FromString, data, errors.NO_REQUEST))
         except errors.ENDING as error:
             self.end(errors.ending(error, self._service.rules.limits))
         except Exception:
@@ -256,34 +259,21 @@ class Stream:
         self._is_half_closed = True
         self._flush_timer = self._service.clock.call_later(FLUSH_TIMEOUT, self._abandon)
 
-    async def _next(self) -> pb.ConnectRequest | None:
-        self._is_interruptible = True
-        data = await self._read_bytes()
-        self._is_interruptible = False
-        if not isinstance(data, bytes):
-            return None
-        try:
-            return pb.ConnectRequest.FromString(data)
-        except DecodeError:
-            raise StreamEndedError(errors.NO_REQUEST) from None
-
-    async def _receive(self, request: pb.ConnectRequest) -> None:
-        kind = request.WhichOneof("payload")
+    def _receive(self, request: pb.ConnectRequest) -> Coroutine[object, object, None]:
+        """What to await, as far as a request is in its place."""
+        kind, seq = request.WhichOneof("payload"), request.seq
         self._service.traffic.received[kind] += 1
         if self._connection is None:
             if kind != "hello":
                 raise StreamEndedError(errors.NO_HELLO)
-            await self._connect(request)
-        elif kind == "hello":
+            return self._connect(request)
+        if kind == "hello":
             raise StreamEndedError(errors.SECOND_HELLO)
-        elif request.seq and request.seq <= self._received:  # a duplicate: acknowledged again
-            ack = pb.ConnectRequest(ack=request.ack)
-            await self._process(self._connection, ack, None)
-            self._acks.want()
-        elif request.seq > self._received + 1:
+        if seq > self._received + 1:
             raise StreamEndedError(errors.SEQ_GAP)
-        else:
-            await self._process(self._connection, request, kind)
+        if seq and seq <= self._received:
+            return self._process_again(self._connection, request)
+        return self._process(self._connection, request, kind)
 
     async def _connect(self, request: pb.ConnectRequest) -> None:
         if request.seq:
@@ -325,6 +315,11 @@ class Stream:
             self.send(error)
         elif request.seq:
             self._acks.processes(request.seq)
+
+    async def _process_again(self, connection: Connection, request: pb.ConnectRequest) -> None:
+        """A duplicate: its ack counts, and it is acknowledged again."""
+        await self._process(connection, pb.ConnectRequest(ack=request.ack), None)
+        self._acks.want()
 
     def _not_recorded(
         self, request: pb.ConnectRequest, kind: str | None

@@ -14,10 +14,12 @@ from tests.backends.cell import (
     a_ringing_call,
     an_answered_call,
     connect,
+    kinds,
     step_of,
 )
 from tests.core.events import (
     CLOCK,
+    answer_from,
     app_message_from,
     candidates_from,
 )
@@ -52,15 +54,30 @@ class ShortWayContract:
         assert call is not None
         assert call.relay.counts[ALICE] == 1
 
+    async def test_candidates_are_held_the_short_way(self, cell: Cell) -> None:
+        """The caller's, until the answer; the call's trace tells of each."""
+        alice, phone = await a_ringing_call(cell)
+
+        assert await self.relayed(alice, 2) is not None
+        assert await self.relayed(alice, 3) is not None
+        assert kinds(await phone.read()) == ["offer"]
+
+        await phone.send(answer_from(PHONE))
+        assert kinds(await phone.read()) == ["offer", "progress", "candidates", "candidates"]
+        again = await connect(cell, ALICE, alice.hello.session_id)
+        assert again.hello.received == 3
+        trace = await cell.backend.archive.trace(CALL_ID)
+        steps = [entry.kind for entry in trace.entries] if trace is not None else []
+        assert steps == ["offer", "candidates", "candidates", "answer"]
+
     async def test_short_way_is_not_for_all(self, cell: Cell) -> None:
         """Nothing has happened then, not even an ack."""
-        alice, phone = await a_ringing_call(cell)
-        await phone.send(app_message_from(PHONE))
+        _, phone = await a_ringing_call(cell)
 
-        assert await self.relayed(alice, 2, ack=1) is None
+        assert await self.relayed(phone, 1, ack=1) is None
 
-        again = await connect(cell, ALICE, alice.hello.session_id)
-        assert (again.hello.received, again.hello.acked) == (1, 0)
+        again = await connect(cell, PHONE, phone.hello.session_id)
+        assert (again.hello.received, again.hello.acked) == (0, 0)
 
     async def test_short_way_leads_to_no_unknown_call(self, cell: Cell) -> None:
         """There is none to count for."""

@@ -19,10 +19,9 @@ from signaling_service.backends.redis import RedisBackend
 from signaling_service.core.model import Call, Directory, Outcome
 from signaling_service.journal import Journal
 from signaling_service.registry import CallRegistry
-from signaling_service.witness import Witness
 from tests.clock import ManualClock
 from tests.cluster.pause import before_script
-from tests.core.observer import Observer
+from tests.core.observer import Observer, Onlooker
 from tests.core.service import RULES
 
 # s of the engine's time; however slow a test is, a lease ends where the test lets it
@@ -134,7 +133,7 @@ class Node:
         self, location: Location, clock: ManualClock, traffic: Traffic, observer: Observer
     ) -> None:
         self.backend = NodeBackend(location, clock, traffic, observer)
-        witness = Witness(Journal(clock), observers=[observer.written])
+        witness = Onlooker(Journal(clock), observer)
         self.registry = NodeRegistry(self.backend, clock, RULES, witness, observer.judge)
 
     @property

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service import journal as journals
 from signaling_service.core import call as machine
 from signaling_service.core import relaying
 from signaling_service.core.call import PRESENCE_EVENTS, TRANSITIONS
@@ -25,6 +26,7 @@ from signaling_service.core.model import (
 )
 from signaling_service.core.rules import Limits, Rules
 from signaling_service.policy.base import Everybody
+from signaling_service.witness import Witness
 from tests.core.factory import NOBODY
 
 Visit = tuple[Driver, State, str, State]
@@ -148,6 +150,19 @@ def check_step(call: Call | None, event: Event, outcome: Outcome, now: float) ->
     _check_ends(call, outcome)
 
 
+class Onlooker(Witness):
+    """A witness that lets an observer look at every step, also where the call's state stays."""
+
+    def __init__(self, journal: journals.Journal, observer: "Observer") -> None:
+        super().__init__(journal)
+        self._observer = observer
+
+    def observe(self, before: Call | None, after: Call | None, now: float) -> None:
+        """See `Witness.observe`."""
+        self._observer.written(before, after)
+        super().observe(before, after, now)
+
+
 class Observer:
     """Stands where `handle` stands, and passes everything on to it.
 
@@ -190,8 +205,8 @@ class Observer:
             self.written(call, by_the_table.call)
         return outcome
 
-    def written(self, before: Call | None, after: Call | None, _now: float = 0.0) -> None:
-        """What was decided of `before` has taken effect; see `registry.Observe`."""
+    def written(self, before: Call | None, after: Call | None) -> None:
+        """What was decided of `before` has taken effect."""
         for seen in reversed(self._unwritten):
             if seen.call is before and seen.outcome.call is after:
                 self._check_advice(seen)

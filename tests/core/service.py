@@ -17,9 +17,8 @@ from signaling_service.core.model import Call, Device
 from signaling_service.core.rules import Limits, Rules
 from signaling_service.journal import Journal
 from signaling_service.registry import CallRegistry
-from signaling_service.witness import Witness
 from tests.clock import ManualClock
-from tests.core.observer import Observer
+from tests.core.observer import Observer, Onlooker
 
 T = TypeVar("T")
 
@@ -90,7 +89,7 @@ class Embedded:
         self.clock = ManualClock(0.0)
         self._observer = observer
         self._backend = MemoryBackend(self.clock, RULES)
-        witness = Witness(Journal(self.clock), observers=[observer.written])
+        witness = Onlooker(Journal(self.clock), observer)
         self._registry = CallRegistry(self._backend, self.clock, RULES, witness, observer.judge)
         self._loop = asyncio.new_event_loop()
         self._run(self._start())

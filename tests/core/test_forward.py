@@ -71,6 +71,22 @@ def test_short_cut_comes_to_the_same(
 
 
 @pytest.mark.parametrize("traceparent", [None, "00-1-2-01"])
+def test_short_cut_holds_what_comes_before_the_answer(traceparent: str | None) -> None:
+    """The caller's, in order, and the trace keeps each: nothing is delivered that would tell."""
+    event = candidates_from(ALICE, CALLERS)
+    request = pb.ConnectRequest(traceparent=traceparent)
+    request.MergeFrom(event.request)
+    call = after(a_ringing_call(), candidates_from(ALICE, CALLERS, CALLERS))
+
+    outcome = forward(call, ALICE, request, START, RULES.limits)
+
+    assert outcome == step(call, event._replace(request=request))
+    assert outcome is not None
+    assert outcome.deliveries == ()
+    assert [held.traceparent for held in the(outcome.call).relay.held] == ["", traceparent or ""]
+
+
+@pytest.mark.parametrize("traceparent", [None, "00-1-2-01"])
 def test_short_cut_carries_the_trace(traceparent: str | None) -> None:
     """As the machine does; where there is none, none appears."""
     event = candidates_from(ALICE, CALLERS)
@@ -110,16 +126,16 @@ def test_short_cut_counts_a_new_generation_from_the_beginning() -> None:
 @pytest.mark.parametrize(
     ("call", "sender"),
     [
-        (a_ringing_call(), ALICE),
         (a_ringing_call(), PHONE),
+        (a_ringing_call(), MALLORY),
         (an_ended_call(), ALICE),
         (an_answered_call([PHONE, TABLET]), TABLET),
         (an_answered_call(), MALLORY),
     ],
-    ids=["ringing caller", "ringing leg", "ended", "loser", "stranger"],
+    ids=["ringing leg", "stranger to a ringing call", "ended", "loser", "stranger"],
 )
 def test_other_senders_take_the_long_way(call: Call, sender: Device) -> None:
-    """Only the two sides of an answered call."""
+    """Only the sides of a live call."""
     assert forwarded(call, sender, CALLERS) is None
 
 

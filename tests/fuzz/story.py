@@ -173,7 +173,9 @@ class Story:
         self._hearing.step(call, event, outcome, self._now)
         if call is not None and event.kind == "candidates" and event.device is not None:
             short = forward(call, event.device, event.request, self._now, RULES.limits)
-            assert short in (None, outcome), "the short way leads to the same place"
+            # candidates of an answered call are traced by what was delivered, not as steps
+            same = (outcome, outcome._replace(traced=()))
+            assert short is None or short in same, "the short way leads to the same place"
         if outcome.call is not None:
             self._calls[call_id] = outcome.call
         else:
