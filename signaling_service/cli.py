@@ -97,6 +97,7 @@ def _serve(settings: Settings) -> None:
     from signaling_service.app import serve as run  # noqa: PLC0415 - gRPC reads the environment
 
     process.look_less_often_for_garbage()
+    process.let_threads_finish()
     with process.event_loop() as runner:
         runner.run(run(settings))
 

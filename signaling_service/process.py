@@ -27,6 +27,8 @@ LEVELS: Final = {
 }
 GC_THRESHOLD: Final = 50_000  # new objects between two looks at the youngest
 
+log = structlog.get_logger()
+
 
 class Stop:
     """What a process is asked for: to `drain`, and to `hurry` where that takes too long."""
@@ -81,6 +83,21 @@ def look_less_often_for_garbage() -> None:
     """Make connects cost the same however many there are: the objects of a stream stay."""
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 20)
+
+
+def let_threads_finish() -> None:
+    """Let a thread that wakes up wait for a free core, rather than take that of another (Linux).
+
+    gRPC has a thread that wakes up twice a message; where it shares a core with the event loop,
+    that would be stopped each time. Measured: a seventh to a quarter less CPU, the same latency,
+    but 1 to 2 ms more where other programs keep the core busy. What an operator has chosen stays.
+    """
+    if sys.platform != "linux" or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return
+    try:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    except OSError as error:  # a sandbox forbids it, or the C library has none
+        log.debug("scheduling_not_chosen", reason=error.strerror)
 
 
 async def give_memory_back() -> None:

@@ -23,6 +23,16 @@ try:
 except RuntimeError:
     structlog.get_logger().exception("stream_failed")
 """
+SCHEDULED = """
+import os
+import sys
+from signaling_service.process import let_threads_finish
+
+os.sched_setscheduler(0, getattr(os, sys.argv[1]), os.sched_param(0))
+let_threads_finish()
+names = {getattr(os, name): name for name in ("SCHED_OTHER", "SCHED_BATCH", "SCHED_IDLE")}
+print(names[os.sched_getscheduler(0)])
+"""
 
 
 def printed_by(command: list[str], *, terminal: bool) -> str:
@@ -49,3 +59,13 @@ def test_a_traceback_shows_no_values(terminal: bool) -> None:  # noqa: FBT001 - 
     assert "a mistake of ours" in printed
     assert "Traceback" in printed
     assert PLANTED not in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("SCHED_OTHER", "SCHED_BATCH"), ("SCHED_IDLE", "SCHED_IDLE")]
+)
+def test_scheduling_is_chosen_unless_an_operator_has(given: str, kept: str) -> None:
+    """Threads of a node do not interrupt each other; a policy that was set from outside stays."""
+    command = [sys.executable, "-c", SCHEDULED, given]
+
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == f"{kept}\n"

@@ -19,7 +19,13 @@ from pydantic import ValidationError
 
 from signaling_service.app import serve
 from signaling_service.config import SettingError, Settings, explain
-from signaling_service.process import Stop, event_loop, log_to_stderr, look_less_often_for_garbage
+from signaling_service.process import (
+    Stop,
+    event_loop,
+    let_threads_finish,
+    log_to_stderr,
+    look_less_often_for_garbage,
+)
 
 MAX_LINE: Final = 1 << 20  # bytes; options are what fits into a command line
 
@@ -59,6 +65,7 @@ async def _serve(
     options: dict[str, Any], number: int, stop: Stop, reply: Callable[..., None]
 ) -> list[str]:
     look_less_often_for_garbage()
+    let_threads_finish()
     try:
         settings = Settings(**options)
     except ValidationError as error:
