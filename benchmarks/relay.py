@@ -17,6 +17,8 @@ import uvloop
 from grpc import aio
 from signaling.v1 import signaling_pb2 as pb
 
+from signaling_service.process import let_threads_finish
+
 Context = aio.ServicerContext[pb.ConnectRequest, pb.ConnectResponse]
 
 _SERVICE: Final = "signaling.v1.SignalingService"
@@ -84,4 +86,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
+    let_threads_finish()  # as the service does
     uvloop.run(serve())

@@ -33,7 +33,7 @@ from signaling_service.core.errors import (
 )
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Call, Device, Directory, Event, Outcome, Verdict
-from signaling_service.core.requests import is_valid_call_id
+from signaling_service.core.requests import is_valid_call_id, kind_of
 from signaling_service.core.rules import Rules
 from signaling_service.deadlines import Deadlines
 from signaling_service.deciding import answered, error_of, keep, refuse, users_of, wrong_with
@@ -150,7 +150,7 @@ class CallRegistry:
             BackendAwayError: nothing is known to have happened; the same may be tried again.
         """
         sender = Sender(stream, request.seq, request.ack)
-        kind = request.WhichOneof("payload")
+        kind = kind_of(request)
         if kind is None and not request.seq:
             await self._backend.apply(Step("", keep, sender))
             return None

@@ -34,6 +34,7 @@ from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import Call, Delivery, Device
 from signaling_service.core.news import MICROS, presence_news
 from signaling_service.core.relaying import forward
+from signaling_service.core.requests import kind_of
 from signaling_service.core.rules import Rules
 
 
@@ -94,7 +95,8 @@ class MemoryBackend:
         elif not is_resumed:
             return self._void(device, session)
         else:
-            self._traces.acked(device, session.mailbox.ack(request.ack), self._clock.now())
+            acked = session.mailbox.ack(request.ack)
+            self._traces.acked(device, acked, int(self._clock.now() * MICROS))
         previous, session.wake = session.wake, wake
         session.fence = self._fences
         if not session.is_connected:
@@ -160,9 +162,10 @@ class MemoryBackend:
     async def apply(self, step: Step) -> Applied:
         """See `Backend.apply`."""
         now = self._clock.now()
+        micros = int(now * MICROS)
         if step.guard is not None:
             self._session(step.guard)
-        session = self._admit(step.sender, now) if step.sender is not None else None
+        session = self._admit(step.sender, micros) if step.sender is not None else None
         before = self._records.calls.get(step.call_id)
         outcome = step.decide(before, self._records, now)
         if outcome.call is not before:
@@ -171,7 +174,7 @@ class MemoryBackend:
             session.received = max(session.received, step.sender.seq)
             if step.call_id:
                 session.active_at = now
-        stamp = self._next_stamp(now)
+        stamp = self._next_stamp(micros)
         if outcome.traced:
             self._traces.took(step.call_id, stamp, outcome.traced, now)
         if outcome.news:
@@ -186,11 +189,12 @@ class MemoryBackend:
         outcome = forward(call, sender.stream.device, request, now, self._rules.limits)
         if outcome is None or outcome.call is None:
             return None
-        session = self._admit(sender, now)
+        micros = int(now * MICROS)
+        session = self._admit(sender, micros)
         self._records.calls[request.call_id] = outcome.call
         session.received = max(session.received, sender.seq)
         session.active_at = now
-        stamp = self._next_stamp(now)
+        stamp = self._next_stamp(micros)
         if outcome.traced:
             self._traces.took(request.call_id, stamp, outcome.traced, now)
         return Applied(outcome, self._deliver(outcome.deliveries, stamp))
@@ -225,23 +229,20 @@ class MemoryBackend:
             raise RevokedError if is_revoked else FencedError
         return session
 
-    def _next_stamp(self, now: float) -> int:
-        stamp = int(now * MICROS)
-        if stamp <= self._stamp:
-            stamp = self._stamp + 1
-        self._stamp = stamp
-        return stamp
+    def _next_stamp(self, micros: int) -> int:
+        self._stamp = micros if micros > self._stamp else self._stamp + 1
+        return self._stamp
 
     def _announce(self, device: Device, *, is_connected: bool) -> None:
         """Tell other services that a device has a stream, or has none any more."""
         now = self._clock.now()
         self._log.append([presence_news(device, now, is_connected=is_connected)], now)
 
-    def _admit(self, sender: Sender, now: float) -> Session:
+    def _admit(self, sender: Sender, micros: int) -> Session:
         """The session of a sender whose request may be processed, its ack applied."""
         session = self._session(sender.stream)
         if sender.ack > session.mailbox.acked:
-            self._traces.acked(sender.stream.device, session.mailbox.ack(sender.ack), now)
+            self._traces.acked(sender.stream.device, session.mailbox.ack(sender.ack), micros)
         if sender.seq and session.mailbox.is_over(ERRORS, self._rules.limits):
             raise MailboxFullError
         return session
@@ -284,7 +285,7 @@ class MemoryBackend:
         for delivery in deliveries:
             if delivery.response is not response:  # the same for several devices: serialized once
                 response = delivery.response
-                kind = response.WhichOneof("payload") or ""
+                kind = kind_of(response) or ""
                 body = response.SerializeToString()
             device = delivery.device
             session = self._records.users[device.user_id].sessions[device.device_id]

@@ -20,7 +20,7 @@ from signaling_service.backends.traces import (
 from signaling_service.core.errors import CursorLostError
 from signaling_service.core.mailbox import Entry
 from signaling_service.core.model import Device, News, State, Traced
-from signaling_service.core.news import MICROS, event_of
+from signaling_service.core.news import event_of
 
 LOG_BYTES: Final = 4  # random ones that tell this log from one of another process
 
@@ -136,9 +136,9 @@ class Traces:
             trace.ended_at = now
             self._ended[call_id] = self._live.pop(call_id)
 
-    def acked(self, device: Device, entries: Iterable[Entry], now: float) -> None:
-        """A device has acknowledged these."""
-        acked_at, live, ended = int(now * MICROS), self._live, self._ended
+    def acked(self, device: Device, entries: Iterable[Entry], acked_at: int) -> None:
+        """A device has acknowledged these; microseconds."""
+        live, ended = self._live, self._ended
         for seq, call_id, kind, _, _, stamp in entries:
             if trace := live.get(call_id) or ended.get(call_id):
                 trace.add((False, stamp, device, kind, seq, acked_at, False))

@@ -23,6 +23,7 @@ from signaling_service.backends.traces import TRACE_MEMORY, record_of
 from signaling_service.core.mailbox import ERRORS, Entry
 from signaling_service.core.model import LIVE_STATES, Call, Delivery, Device, Outcome, Relay, State
 from signaling_service.core.news import event_of
+from signaling_service.core.requests import kind_of
 from signaling_service.core.rules import MAX_CALL_AGE
 
 Argument = bytes | str | float
@@ -139,7 +140,7 @@ def mail_of(deliveries: Sequence[Delivery]) -> list[tuple[Device, Entry]]:
     for delivery in deliveries:
         if delivery.response is not response:  # the same for several devices: serialized once
             response = delivery.response
-            kind, body = response.WhichOneof("payload") or "", response.SerializeToString()
+            kind, body = kind_of(response) or "", response.SerializeToString()
             bucket = ERRORS if kind == "error" else response.call_id
             entry = Entry(0, bucket, kind, body, delivery.ring_deadline)
         mail.append((delivery.device, entry))

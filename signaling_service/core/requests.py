@@ -1,6 +1,7 @@
 """What every request must look like before any call is asked. Raises, or says nothing."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -24,6 +25,15 @@ UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
 CALL_ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}", re.ASCII)
+
+
+def kind_of(message: pb.ConnectRequest | pb.ConnectResponse) -> str | None:
+    """The name of its payload, None if there is none that is known.
+
+    Each name is one string, however often it comes: traces keep them by the thousand.
+    """
+    kind = message.WhichOneof("payload")
+    return None if kind is None else sys.intern(kind)
 
 
 def is_valid_call_id(call_id: str) -> bool:

@@ -21,7 +21,7 @@ from signaling_service.core.errors import (
     SessionLostError,
     UnavailableError,
 )
-from signaling_service.core.requests import check_hello
+from signaling_service.core.requests import check_hello, kind_of
 from signaling_service.transport import errors
 from signaling_service.transport.acks import Acks
 from signaling_service.transport.admission import admit, unrecorded
@@ -203,7 +203,7 @@ class Stream:
     async def _write_unnumbered(self) -> None:
         while self._unnumbered and self._end is None:
             response = self._unnumbered.pop(0)
-            await self._write_frame(response.SerializeToString(), response.WhichOneof("payload"), 0)
+            await self._write_frame(response.SerializeToString(), kind_of(response), 0)
         if self._room is not None:
             self._room.set()
 
@@ -261,7 +261,7 @@ class Stream:
 
     def _receive(self, request: pb.ConnectRequest) -> Coroutine[object, object, None]:
         """What to await, as far as a request is in its place."""
-        kind, seq = request.WhichOneof("payload"), request.seq
+        kind, seq = kind_of(request), request.seq
         self._service.traffic.received[kind] += 1
         if self._connection is None:
             if kind != "hello":
