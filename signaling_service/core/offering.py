@@ -48,7 +48,7 @@ def start(turn: Turn, sender: Device, event: Event) -> None:
     if event.verdict is Verdict.NOT_ALLOWED_OPENLY:
         turn.end(ended(pb.END_REASON_NOT_ALLOWED))
     elif targets:
-        _ring_or_give_way(turn, sender, callee, targets)
+        _ring_or_give_way(turn, offer, callee, targets)
     elif offer.offline_policy == pb.OFFLINE_POLICY_FAIL:
         turn.end(ended(pb.END_REASON_UNAVAILABLE))
     else:
@@ -78,16 +78,14 @@ def late_join(turn: Turn, device: Device, session: int) -> None:
         # the primary device was asked already, unless nobody was connected
         is_meant = offer.routing != pb.ROUTING_PRIMARY_DEVICE or not call.legs
     if is_meant:
-        ring(turn, device, session)
+        ring(turn, offer, device, session)
 
 
-def ring(turn: Turn, device: Device, session: int) -> None:
+def ring(turn: Turn, offer: pb.SdpOffer, device: Device, session: int) -> None:
     """Add a leg and send it the offer."""
     call = turn.call
-    if call.offer is None:
-        raise AssertionError("a ringing call has an offer")
     turn.change(legs={**call.legs, device: Leg(device, session)})
-    response = turn.copy(call.caller.device, "offer", call.offer, call.traceparent)
+    response = turn.copy(call.caller.device, "offer", offer, call.traceparent)
     response.offer.negotiation = 1
     turn.deliver(device, response, ring_deadline=call.ring_deadline)
 
@@ -108,14 +106,14 @@ def _check_sender(turn: Turn, sender: Device, offer: pb.SdpOffer) -> None:
 
 
 def _ring_or_give_way(
-    turn: Turn, sender: Device, callee: User, targets: list[tuple[Device, Presence]]
+    turn: Turn, offer: pb.SdpOffer, callee: User, targets: list[tuple[Device, Presence]]
 ) -> None:
-    """Ring these devices, unless one of them calls the sender already."""
-    if winner := _crossing_call(turn, sender, callee, targets):
+    """Ring these devices, unless one of them calls the caller already."""
+    if winner := _crossing_call(turn, turn.call.caller.device, callee, targets):
         turn.end(ended(pb.END_REASON_REPLACED, replaced_by=winner.call_id))
         return
     for device, presence in targets:
-        ring(turn, device, presence.session)
+        ring(turn, offer, device, presence.session)
 
 
 def _is_barred(turn: Turn, callee: User, verdict: Verdict) -> bool:

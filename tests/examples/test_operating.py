@@ -35,8 +35,8 @@ PAGE: Final = "docs/operating.md"
 DEPLOYING: Final = "docs/deploying.md"
 COMPOSE: Final = "deploy/compose.yaml"
 SERVICE: Final = docs.ROOT / "signaling_service"
-# names in capitals that are an engine's, a signal's, or to be filled in
-OTHER_CAPITALS: Final = {"SIGTERM", "RULE"}
+# names in capitals that are an engine's, the system's, or to be filled in
+OTHER_CAPITALS: Final = {"SIGTERM", "SCHED_BATCH", "RULE"}
 # variables of the compose file that a node never sees
 OTHER_VARIABLES: Final = {"SIGNALING_SECRETS"}
 PASSWORD: Final = "sesame"  # noqa: S105 - a test's
