@@ -31,7 +31,7 @@ from signaling_service.core.errors import (
     TooManyDevicesError,
 )
 from signaling_service.core.mailbox import ERRORS, Entry
-from signaling_service.core.model import Call, Delivery, Device
+from signaling_service.core.model import Call, Delivery, Device, Outcome
 from signaling_service.core.news import MICROS, presence_news
 from signaling_service.core.relaying import forward
 from signaling_service.core.requests import kind_of
@@ -174,9 +174,7 @@ class MemoryBackend:
             session.received = max(session.received, step.sender.seq)
             if step.call_id:
                 session.active_at = now
-        stamp = self._next_stamp(micros)
-        if outcome.traced:
-            self._traces.took(step.call_id, stamp, outcome.traced, now)
+        stamp = self._stamp_of(step.call_id, outcome, now, micros)
         if outcome.news:
             self._log.append(outcome.news, now)
         return Applied(outcome, self._deliver(outcome.deliveries, stamp), before)
@@ -194,9 +192,7 @@ class MemoryBackend:
         self._records.calls[request.call_id] = outcome.call
         session.received = max(session.received, sender.seq)
         session.active_at = now
-        stamp = self._next_stamp(micros)
-        if outcome.traced:
-            self._traces.took(request.call_id, stamp, outcome.traced, now)
+        stamp = self._stamp_of(request.call_id, outcome, now, micros)
         return Applied(outcome, self._deliver(outcome.deliveries, stamp))
 
     async def read(self, stream: StreamId, after: int) -> Sequence[Entry]:
@@ -229,9 +225,12 @@ class MemoryBackend:
             raise RevokedError if is_revoked else FencedError
         return session
 
-    def _next_stamp(self, micros: int) -> int:
-        self._stamp = micros if micros > self._stamp else self._stamp + 1
-        return self._stamp
+    def _stamp_of(self, call_id: str, outcome: Outcome, now: float, micros: int) -> int:
+        """The stamp of a step, under which the call's trace keeps it."""
+        self._stamp = stamp = micros if micros > self._stamp else self._stamp + 1
+        if outcome.traced:
+            self._traces.took(call_id, stamp, outcome.traced, now)
+        return stamp
 
     def _announce(self, device: Device, *, is_connected: bool) -> None:
         """Tell other services that a device has a stream, or has none any more."""

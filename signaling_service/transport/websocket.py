@@ -13,6 +13,7 @@ from signaling.v1 import signaling_pb2 as pb
 
 from signaling_service.addresses import host_and_port
 from signaling_service.auth.authenticator import Visitor
+from signaling_service.core.requests import kind_of
 from signaling_service.transport import errors
 from signaling_service.transport.door import Door
 from signaling_service.transport.errors import StreamEndedError
@@ -169,7 +170,7 @@ class _Upgrade:
         if message is None:
             raise StreamEndedError(errors.NO_HELLO)
         request = parsed(pb.ConnectRequest.FromString, message, errors.NO_REQUEST)
-        kind = request.WhichOneof("payload")
+        kind = kind_of(request)
         self._service.traffic.received[kind] += 1
         self.hello_timeout = max(HELLO_TIMEOUT - (clock.now() - began_at), 0)
         return request.refresh.access_token if kind == "refresh" and not request.seq else None
