@@ -4,13 +4,13 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from threading import Condition, Thread
 from typing import Any, Final
 
 from .network import Network
-from .service_process import client_environment
+from .program import running
 
 EVENT_TIMEOUT: Final = 30.0  # s, for what happens at once, on a busy machine
 LEAVE_TIMEOUT: Final = 30.0  # s, above the 5 s in which a half-closed stream is flushed
@@ -108,18 +108,6 @@ class Endpoint:
             self._changed.notify_all()
 
 
-@contextmanager
-def endpoint(network: Network, command: Sequence[str]) -> Iterator[Endpoint]:
+def endpoint(network: Network, command: Sequence[str]) -> AbstractContextManager[Endpoint]:
     """An endpoint in a network."""
-    process = subprocess.Popen(
-        network.command(*command),
-        env=client_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    running = Endpoint(process)
-    try:
-        yield running
-    finally:
-        running.close()
+    return running(Endpoint, *network.command(*command))

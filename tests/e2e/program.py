@@ -1,20 +1,31 @@
-"""A program that is typed to, and prints JSON."""
+"""Programs: one that prints and ends, and one that is typed to and prints JSON."""
 
 import json
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import IO, Any, Final, TypeVar
+from typing import IO, Any, Final, Protocol, TypeVar
 
 from .service_process import client_environment
 
+ISSUE_TIMEOUT: Final = 120.0  # s, an interpreter's cold start on a busy machine
 EXIT_TIMEOUT: Final = 10.0  # s, above the 5 s in which a half-closed stream is flushed
 
 Value = dict[str, Any]
-Kind = TypeVar("Kind", bound="Program")
+
+
+class Closable(Protocol):
+    """Whoever speaks with a running program."""
+
+    def close(self) -> None:
+        """End it, whatever it does."""
+
+
+Kind = TypeVar("Kind", bound=Closable)
 
 
 class Program:
@@ -78,7 +89,7 @@ class Program:
 
 
 @contextmanager
-def running(kind: type[Kind], *command: str) -> Iterator[Kind]:
+def running(kind: Callable[[subprocess.Popen[str]], Kind], *command: str) -> Iterator[Kind]:
     """A program that runs while the block does."""
     process = subprocess.Popen(
         command,
@@ -92,3 +103,21 @@ def running(kind: type[Kind], *command: str) -> Iterator[Kind]:
         yield program
     finally:
         program.close()
+
+
+def output_of(command: Sequence[str], timeout: float) -> str:
+    """What a program prints that ends well, within so many seconds."""
+    finished = subprocess.run(
+        command,
+        env=client_environment(),
+        stdout=subprocess.PIPE,
+        timeout=timeout,
+        check=True,
+        text=True,
+    )
+    return finished.stdout
+
+
+def issue(*arguments: str) -> str:
+    """What a command of the service prints that issues credentials."""
+    return output_of((sys.executable, "-m", "signaling_service", *arguments), ISSUE_TIMEOUT)

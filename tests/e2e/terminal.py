@@ -1,15 +1,14 @@
 """A person at a terminal: `buf curl` with a stream that is typed into."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from .program import Program, Value, running
-from .service_process import Service, client_environment
+from .program import Program, Value, output_of, running
+from .service_process import Service
 
 BUF: Final = str(Path(sys.executable).with_name("buf"))
 GRPC: Final = ("--protocol", "grpc", "--http2-prior-knowledge")
@@ -60,12 +59,5 @@ def terminal(service: Service, user_id: str, device_id: str) -> Iterator[Termina
 
 def look(service: Service, what: str) -> list[str]:
     """The lines that `buf curl` prints for `--list-services` or `--list-methods`."""
-    finished = subprocess.run(
-        [BUF, "curl", *GRPC, what, f"http://{service.address}"],
-        env=client_environment(),
-        stdout=subprocess.PIPE,
-        timeout=RESPONSE_TIMEOUT,
-        check=True,
-        text=True,
-    )
-    return finished.stdout.splitlines()
+    command = (BUF, "curl", *GRPC, what, f"http://{service.address}")
+    return output_of(command, RESPONSE_TIMEOUT).splitlines()

@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -26,7 +25,8 @@ from tests.valkey.ports import free_port
 from .example_device import Device
 from .example_device import device as running
 from .network import Network
-from .service_process import Service, client_environment, forwarder, serving
+from .program import issue
+from .service_process import Service, forwarder, serving
 
 EXAMPLE: Final = Path(__file__).parents[2] / "examples" / "cpp"
 PROGRAM: Final = str(EXAMPLE / "build" / "signaling_cpp")
@@ -144,15 +144,6 @@ async def test_the_library_in_python_calls_it(service: Service, python: Client) 
         assert (await until(call, CallEnded)).reason == pb.END_REASON_HANGUP
         await asyncio.to_thread(bob.wait_for, "ended", reason=HUNG_UP)
         await asyncio.to_thread(bob.leave)
-
-
-def issue(*arguments: str) -> str:
-    """What a command that issues credentials prints."""
-    command = (sys.executable, "-m", "signaling_service", *arguments)
-    environment = client_environment()
-    return subprocess.run(
-        command, env=environment, stdout=subprocess.PIPE, check=True, text=True
-    ).stdout
 
 
 def test_it_comes_with_a_token_over_tls(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,8 +15,11 @@ import grpc
 import pytest
 from signaling.v1 import signaling_pb2 as pb
 
+from tests.valkey.ports import free_port
+
 from .example_device import EVENT_TIMEOUT, Device, device
 from .network import Network
+from .program import issue
 from .service_process import Service, client_environment, forwarder, serving
 from .terminal import terminal
 
@@ -157,7 +159,7 @@ def test_a_terminal_calls_node(service: Service) -> None:
 
 def test_a_call_goes_on_after_a_cut(service: Service) -> None:
     """What both say while nothing gets through arrives once, in order, when that is over."""
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     with ExitStack() as stack:
         bob = stack.enter_context(node(service.address, "listen", "--as", "bob/phone"))
         bob.wait_for("connected")
@@ -247,7 +249,7 @@ def newer_service(acks: "SimpleQueue[int]") -> Iterator[str]:
 @pytest.fixture
 def signed(tmp_path: Path) -> Iterator[tuple[Service, Path]]:
     """A service that wants tokens over TLS, and the files that `certs` made for it."""
-    _command("certs", "--directory", str(tmp_path))
+    issue("certs", "--directory", str(tmp_path))
     tokens = ("--jwt-keys", str(tmp_path / "token-keys.json"))
     parties = ("--jwt-issuer", NAME, "--jwt-audience", NAME)
     certificate = ("--tls-cert", str(tmp_path / "server.pem"))
@@ -261,24 +263,6 @@ def _signed_in(
 ) -> AbstractContextManager[Device]:
     key = ("--key", str(directory / "token-key.pem"))
     token = directory / f"{user}.token"
-    token.write_text(_command("token", "--user", user, "--device", name, *key))
+    token.write_text(issue("token", "--user", user, "--device", name, *key))
     files = ("--token-file", str(token), "--tls-ca", str(directory / "ca.pem"))
     return node(service.address, *arguments, *files)
-
-
-def _command(*arguments: str) -> str:
-    finished = subprocess.run(
-        [sys.executable, "-m", "signaling_service", *arguments],
-        env=client_environment(),
-        stdout=subprocess.PIPE,
-        timeout=BUILD_TIMEOUT,
-        check=True,
-        text=True,
-    )
-    return finished.stdout
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,8 +16,8 @@ import pytest
 from .endpoint import Endpoint, endpoint
 from .outages import Stage
 from .phones import RELAY_ADDRESS, Phone, two_phones
+from .program import output_of
 from .relay import PORT
-from .service_process import client_environment
 
 PEER: Final = str(Path(__file__).with_name("relayed_peer.py"))
 ALLOCATE: Final = str(Path(__file__).with_name("allocate.py"))
@@ -59,15 +58,7 @@ def credential(secret: str, username: str) -> str:
 def allocate(phone: Phone, username: str, credential: str) -> str:
     """What the relay says to these credentials: an address, or the code of an error."""
     command = (sys.executable, ALLOCATE, RELAY_ADDRESS, str(PORT), username, credential)
-    finished = subprocess.run(
-        phone.network.command(*command),
-        env=client_environment(),
-        stdout=subprocess.PIPE,
-        timeout=ALLOCATE_TIMEOUT,
-        check=True,
-        text=True,
-    )
-    return finished.stdout
+    return output_of(phone.network.command(*command), ALLOCATE_TIMEOUT)
 
 
 def assert_is_turn_rest(server: dict[str, Any], stage: Stage, user_id: str) -> None:
